@@ -1,0 +1,123 @@
+"""Run one piece of media work in a process of its own.
+
+Decoding and rendering are slow, hold the interpreter and crash on hostile bytes, so they never happen in the
+gateway's process. A child is `python -m MODULE`: it reads one JSON object from stdin, writes JSON objects as lines to
+stdout and ends with `{"result": …}` or `{"error": {"code", "message"}}`. Its stdin stays open for as long as the
+parent lives; when it closes, the child ends itself, so a killed gateway leaves no work running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+# Nothing of the gateway's environment (keys above all) is handed to a process that decodes strangers' files.
+_ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+_NICENESS = 5  # media work yields to the process that answers requests
+_LINE_LIMIT = 1 << 20  # bytes; one message is small
+
+
+class ChildError(Exception):
+    """The child refused its input or died. `code` is the child's own word, or "crashed"."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+async def run(
+    module: str,
+    request: Mapping[str, Json],
+    *,
+    timeout: float | None = None,  # noqa: ASYNC109 - the caller means the child's life, not this coroutine's
+    on_message: Callable[[dict[str, Json]], None] = lambda _message: None,
+) -> dict[str, Json]:
+    """Run `python -m module` on `request` and return its result; cancelling this coroutine kills the child.
+
+    `timeout` is in seconds; `on_message` gets every line before the last.
+    Raises ChildError when the child refuses, crashes (`crashed`) or takes too long (`timeout`).
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # the working directory is not a place to import from
+        "-m",
+        module,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=_ENVIRONMENT,
+        limit=_LINE_LIMIT,
+    )
+    try:
+        async with asyncio.timeout(timeout):
+            return await _converse(child, request, on_message)
+    except TimeoutError as error:
+        raise ChildError("timeout", f"took longer than {timeout:g} s") from error
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+        _close_pipes(child)
+
+
+async def _converse(
+    child: asyncio.subprocess.Process, request: Mapping[str, Json], on_message: Callable[[dict[str, Json]], None]
+) -> dict[str, Json]:
+    stdin, stdout = child.stdin, child.stdout
+    if stdin is None or stdout is None:
+        raise ChildError("crashed", "the child has no pipes")
+    stdin.write(json.dumps(request).encode() + b"\n")
+    async for line in stdout:
+        message = json.loads(line)
+        if "result" in message:
+            result: dict[str, Json] = message["result"]
+            return result
+        if "error" in message:
+            raise ChildError(message["error"]["code"], message["error"]["message"])
+        on_message(message)
+    raise ChildError("crashed", f"the process ended without a result (exit status {await child.wait()})")
+
+
+def _close_pipes(child: asyncio.subprocess.Process) -> None:
+    """Close the transport now: its destructor would warn when the loop is already gone."""
+    transport = getattr(child, "_transport", None)
+    if transport is not None:
+        transport.close()
+
+
+class Work(Protocol):
+    """What a child module does: take the request, `tell` messages, return the result."""
+
+    def __call__(self, request: dict[str, Json], tell: Callable[[dict[str, Json]], None], /) -> dict[str, Json]: ...
+
+
+def main(work: Work) -> None:
+    """Be the child: read the request, do the work, answer. Raise ChildError inside `work` to refuse."""
+    os.nice(_NICENESS)
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _tell({"result": work(request, _tell)})
+    except ChildError as error:
+        _tell({"error": {"code": error.code, "message": error.message}})
+    os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
+
+
+def _tell(message: dict[str, Json]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.readline():
+        pass
+    os._exit(1)
