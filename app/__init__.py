@@ -1,0 +1,1 @@
+"""Reelgate: a self-hosted, OpenAI-compatible gateway for video generation."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 # Nothing of the gateway's environment (keys above all) is handed to a process that decodes strangers' files.
 _ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
@@ -97,7 +97,9 @@ def _close_pipes(child: asyncio.subprocess.Process) -> None:
 class Work(Protocol):
     """What a child module does: take the request, `tell` messages, return the result."""
 
-    def __call__(self, request: dict[str, Json], tell: Callable[[dict[str, Json]], None], /) -> dict[str, Json]: ...
+    def __call__(self, request: dict[str, Json], tell: Callable[[dict[str, Json]], None], /) -> dict[str, Json]:
+        """Return the result, or raise ChildError."""
+        ...
 
 
 def main(work: Work) -> None:

@@ -1,0 +1,1 @@
+"""The HTTP surface: one file per resource, requests in, OpenAI's shapes out."""

@@ -1,0 +1,1 @@
+"""Decisions without I/O: requests, sizing, the catalogue, prices, the state machine."""

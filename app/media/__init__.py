@@ -1,0 +1,1 @@
+"""Bytes: where they are stored, how they are fetched, what they are."""

@@ -1,0 +1,1 @@
+"""The upstream systems, one adapter each."""
