@@ -1,0 +1,355 @@
+"""A create request: the fields of the public API, whatever spelling they came in, checked and given types.
+
+`parse` takes the parsed body (JSON, or multipart put into the same shape) and returns a `VideoRequest`. It is pure:
+uploads are opaque handles here, and nothing is looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.domain.catalogue import Mode
+from app.domain.errors import GatewayError, invalid
+from app.domain.sizing import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROMPT_LIMIT = 32_000  # characters; OpenAI's own limit
+N_LIMIT = 10
+_ID_LIMIT = 256
+_METADATA_PAIRS, _METADATA_KEY, _METADATA_VALUE = 16, 64, 512  # OpenAI's limits for metadata
+RESERVED_METADATA = frozenset(
+    {
+        "provider",
+        "provider_name",
+        "executed_model",
+        "upstream_id",
+        "cost_estimate",
+        "cost",
+        "cost_currency",
+        "attempts",
+    }
+)
+
+_IMAGE_FIELDS = ("input_reference", "image_url", "image")
+_REFERENCE_FIELDS = ("reference_images", "reference_image_urls")
+_VIDEO_FIELDS = ("input_video", "video_url", "video")
+FILE_FIELDS = frozenset({*_IMAGE_FIELDS, *_REFERENCE_FIELDS, *_VIDEO_FIELDS, "file"})
+SCALAR_FIELDS = frozenset(
+    {
+        "prompt",
+        "model",
+        "seconds",
+        "duration",
+        "size",
+        "aspect_ratio",
+        "resolution",
+        "n",
+        "webhook_url",
+        "idempotency_key",
+        "user",
+        "strict",
+        "name",
+        "purpose",
+    }
+)
+_KNOWN = SCALAR_FIELDS - {"name", "purpose"} | FILE_FIELDS - {"file"} | {"metadata", "characters"}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file part, already on disk: `sha256` in hex, `size` in bytes, `filename` as the client sent it (untrusted)."""
+
+    path: Path
+    sha256: str
+    size: int
+    filename: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A user-given URL; hostile until `media.fetch` says otherwise."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataUri:
+    """A `data:` URI, not decoded yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileId:
+    """A file uploaded before through /files."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoId:
+    """A finished video of the same owner; `index` is the output."""
+
+    id: str
+    index: int = 0
+
+
+MediaRef: TypeAlias = Upload | Url | DataUri | FileId | VideoId
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRef:
+    """A media reference and the field that carried it, for messages."""
+
+    param: str
+    ref: MediaRef
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest:
+    """A create request after parsing. `extra` goes to the provider verbatim."""
+
+    mode: Mode
+    prompt: str
+    model: str | None
+    asked: Asked
+    n: int
+    images: tuple[NamedRef, ...] = ()
+    video: NamedRef | None = None
+    characters: tuple[str, ...] = ()
+    webhook_url: str | None = None
+    idempotency_key: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    strict: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
+    remixed_from: str | None = None
+
+
+def parse(values: Mapping[str, object], mode: Mode | None = None) -> VideoRequest:
+    """Check a body and give it types; `mode` is set by the routes that mean one (edits, extensions, remix).
+
+    Raises GatewayError with the field's own name as `param`.
+    """
+    images, is_reference = _images(values)
+    video = _one_media(values, _VIDEO_FIELDS)
+    characters = _characters(values.get("characters"))
+    if video and (images or characters):
+        raise GatewayError(
+            "conflicting_parameters",
+            f"{video.param} cannot be combined with input images or characters.",
+            param=video.param,
+        )
+    if mode is None:
+        mode = _mode(images, video, is_reference=is_reference or bool(characters))
+    elif images or characters:
+        param = images[0].param if images else "characters"
+        raise GatewayError("conflicting_parameters", f"{param} cannot be used in {mode} mode.", param=param)
+    elif video is None:
+        raise GatewayError("missing_required_parameter", "Missing required parameter: 'video'.", param="video")
+    return VideoRequest(
+        mode=mode,
+        prompt=_prompt(values.get("prompt")),
+        model=_text(values, "model", _ID_LIMIT),
+        asked=_asked(values),
+        n=_n(values.get("n")),
+        images=images,
+        video=video,
+        characters=characters,
+        webhook_url=_text(values, "webhook_url", 2048),
+        idempotency_key=_text(values, "idempotency_key", _ID_LIMIT),
+        metadata=_metadata(values.get("metadata")),
+        user=_text(values, "user", 512),
+        strict=_boolean(values, "strict"),
+        extra={name: value for name, value in values.items() if name not in _KNOWN},
+    )
+
+
+def media_ref(value: object, param: str) -> MediaRef:
+    """Read one image or video: a file, a URL, a data URI, or an object naming one of them."""
+    if isinstance(value, Upload):
+        return value
+    if isinstance(value, str) and value:
+        return _text_ref(value, param)
+    if isinstance(value, dict):
+        found = {key: value[key] for key in ("image_url", "video_url", "url", "file_id", "id") if value.get(key)}
+        if len(found) == 1:
+            key, inner = found.popitem()
+            if key in ("file_id", "id"):
+                return _id_ref(key, inner, value.get("index", 0), param)
+            return media_ref(inner, f"{param}.{key}")
+        if len(found) > 1:
+            names = " and ".join(found)
+            raise GatewayError(
+                "conflicting_parameters", f"{param} must name exactly one source, not {names}.", param=param
+            )
+    forms = 'a file part, an https URL, a data URI, {"image_url": …}, {"file_id": …} or, for a video, {"id": "video_…"}'
+    raise invalid(param, f"Invalid {param}: expected {forms}.")
+
+
+def _text_ref(text: str, param: str) -> MediaRef:
+    if text[:5].lower() == "data:":
+        return DataUri(text)
+    if text[:8].lower() == "https://" or text[:7].lower() == "http://":
+        return Url(text)
+    raise invalid(param, f"Invalid {param}: expected an https URL or a data URI, got {text[:60]!r}.")
+
+
+def _id_ref(key: str, value: object, index: object, param: str) -> MediaRef:
+    if not isinstance(value, str):
+        raise invalid(f"{param}.{key}", f"Invalid {param}.{key}: expected a string.")
+    if key == "file_id":
+        return FileId(value)
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < N_LIMIT:
+        raise invalid(f"{param}.index", f"Invalid {param}.index: expected a whole number from 0 to {N_LIMIT - 1}.")
+    return VideoId(value, index)
+
+
+def _images(values: Mapping[str, object]) -> tuple[tuple[NamedRef, ...], bool]:
+    """Collect the input images, and say whether they are references rather than a first frame."""
+    first = _media_list(values, _IMAGE_FIELDS)
+    references = _media_list(values, _REFERENCE_FIELDS)
+    if first and references:
+        raise GatewayError(
+            "conflicting_parameters",
+            f"{first[0].param} (a first frame) cannot be combined with {references[0].param} (references).",
+            param=references[0].param,
+        )
+    return (first or references), bool(references)
+
+
+def _media_list(values: Mapping[str, object], names: tuple[str, ...]) -> tuple[NamedRef, ...]:
+    given = [name for name in names if values.get(name) not in (None, "", [])]
+    if len(given) > 1:
+        raise GatewayError(
+            "conflicting_parameters", f"{given[0]} and {given[1]} mean the same; send one of them.", param=given[1]
+        )
+    if not given:
+        return ()
+    value = values[given[0]]
+    items = value if isinstance(value, list) else [value]
+    return tuple(NamedRef(given[0], media_ref(item, given[0])) for item in items)
+
+
+def _one_media(values: Mapping[str, object], names: tuple[str, ...]) -> NamedRef | None:
+    found = _media_list(values, names)
+    if len(found) > 1:
+        raise invalid(found[0].param, f"Invalid {found[0].param}: expected one video, got {len(found)}.")
+    return found[0] if found else None
+
+
+def _mode(images: tuple[NamedRef, ...], video: NamedRef | None, *, is_reference: bool) -> Mode:
+    if video:
+        return Mode.EDIT
+    if is_reference or len(images) > 1:
+        return Mode.REFERENCE
+    return Mode.IMAGE if images else Mode.TEXT
+
+
+def _prompt(value: object) -> str:
+    if value is None or value == "":
+        raise GatewayError("missing_required_parameter", "Missing required parameter: 'prompt'.", param="prompt")
+    if not isinstance(value, str):
+        raise invalid("prompt", f"Invalid prompt: expected a string, got {_kind(value)}.")
+    if not value.strip():
+        raise invalid("prompt", "Invalid prompt: it is blank; describe the video.")
+    if len(value) > PROMPT_LIMIT:
+        raise invalid("prompt", f"Invalid prompt: {len(value)} characters; at most {PROMPT_LIMIT} are accepted.")
+    return value
+
+
+def _asked(values: Mapping[str, object]) -> Asked:
+    param = "seconds" if values.get("seconds") is not None else "duration"
+    return Asked(
+        size=_scalar(values, "size"),
+        aspect_ratio=_scalar(values, "aspect_ratio"),
+        resolution=_scalar(values, "resolution"),
+        seconds=_scalar(values, param),
+        seconds_param=param,
+    )
+
+
+def _scalar(values: Mapping[str, object], param: str) -> str | None:
+    """Read a text or a number as text; sizing knows what it means."""
+    value = values.get(param)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise invalid(param, f"Invalid {param}: expected a string or a number, got {_kind(value)}.")
+    return f"{value:.9f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _n(value: object) -> int:
+    if value is None or value == "":
+        return 1
+    number = value
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        number = int(value.strip()[:12])
+    if isinstance(value, float) and value.is_integer():
+        number = int(value)
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= N_LIMIT:
+        raise invalid("n", f"Invalid n: expected a whole number from 1 to {N_LIMIT}, got {str(value)[:40]!r}.")
+    return number
+
+
+def _characters(value: object) -> tuple[str, ...]:
+    if value in (None, "", []):
+        return ()
+    items = value if isinstance(value, list) else [value]
+    ids = [item.get("id") if isinstance(item, dict) else item for item in items]
+    for item in ids:
+        if not isinstance(item, str):
+            raise invalid("characters", 'Invalid characters: expected a list of {"id": "char_…"}.')
+    return tuple(str(item) for item in ids)
+
+
+def _metadata(value: object) -> dict[str, str]:
+    if value in (None, ""):
+        return {}
+    if not isinstance(value, dict):
+        raise invalid("metadata", f"Invalid metadata: expected an object of strings, got {_kind(value)}.")
+    if len(value) > _METADATA_PAIRS:
+        raise invalid("metadata", f"Invalid metadata: {len(value)} pairs; at most {_METADATA_PAIRS} are accepted.")
+    pairs: dict[str, str] = {}
+    for key, item in value.items():
+        if key in RESERVED_METADATA:
+            raise invalid(f"metadata.{key}", f"metadata.{key} is set by the gateway; choose another name.")
+        if len(key) > _METADATA_KEY:
+            raise invalid("metadata", f"Invalid metadata: a key has at most {_METADATA_KEY} characters.")
+        if not isinstance(item, (str, int, float)) or len(str(item)) > _METADATA_VALUE:
+            limit = f"expected a string of at most {_METADATA_VALUE} characters"
+            raise invalid(f"metadata.{key}", f"Invalid metadata.{key}: {limit}.")
+        pairs[key] = str(item).lower() if isinstance(item, bool) else str(item)
+    return pairs
+
+
+def _text(values: Mapping[str, object], param: str, limit: int) -> str | None:
+    value = values.get(param)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise invalid(param, f"Invalid {param}: expected a string, got {_kind(value)}.")
+    if len(value) > limit:
+        raise invalid(param, f"Invalid {param}: {len(value)} characters; at most {limit} are accepted.")
+    return value
+
+
+def _boolean(values: Mapping[str, object], param: str) -> bool:
+    value = values.get(param)
+    if isinstance(value, bool):
+        return value
+    if value is None or value == "":
+        return False
+    if isinstance(value, str) and value.lower() in ("true", "false", "1", "0"):
+        return value.lower() in ("true", "1")
+    raise invalid(param, f"Invalid {param}: expected true or false, got {str(value)[:40]!r}.")
+
+
+def _kind(value: object) -> str:
+    """Name a JSON type for people."""
+    names = {bool: "a boolean", dict: "an object", list: "an array", int: "a number", float: "a number"}
+    return names.get(type(value), "a file" if isinstance(value, Upload) else "null" if value is None else "a string")
