@@ -1,0 +1,16 @@
+"""What can be wrong with a file a user gave or named."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+MediaErrorCode: TypeAlias = Literal["invalid_image", "invalid_video", "url_not_allowed", "media_unavailable"]
+
+
+class MediaError(Exception):
+    """A file cannot be used. `message` is for the user: what is wrong, what would work, and no server path."""
+
+    def __init__(self, code: MediaErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,51 @@
+"""Write a file so that it is either whole under its name or not there at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from contextlib import asynccontextmanager
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class NewFile:
+    """A file under construction; every call leaves the event loop free while the disk works."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    async def write(self, data: bytes) -> None:
+        """Append `data`. Raises OSError, for example when the disk is full."""
+        await asyncio.to_thread(self._file.write, data)
+
+
+@asynccontextmanager
+async def new_file(target: Path) -> AsyncIterator[NewFile]:
+    """Give a file that takes the name `target` when the block succeeds and disappears when it does not.
+
+    The folder of `target` must exist; a file already at `target` is replaced. Raises OSError.
+    """
+    # The name is new and O_EXCL follows no link, so nothing that lies in the folder can redirect the bytes.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    file = await asyncio.to_thread(_create, temporary)
+    try:
+        with file:
+            yield NewFile(file)
+            await asyncio.to_thread(_flush, file)
+        await asyncio.to_thread(os.replace, temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _create(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb", buffering=0)
+
+
+def _flush(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())

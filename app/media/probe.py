@@ -1,0 +1,100 @@
+"""What a file is, from its bytes. The bytes are only ever opened in a child process with limits of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter
+
+from app import children
+from app.media.errors import MediaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WALL_SECONDS = 20.0
+_CHILDREN_AT_ONCE = 2
+
+# One semaphore per event loop: an asyncio semaphore works in one only, and a process may run several.
+_places: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """An accepted image: its MIME type by content, `width` and `height` in px as shown (EXIF rotation applied)."""
+
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """An accepted video: px as shown, `duration` of the pictures in seconds, `fps` on average."""
+
+    content_type: str
+    width: int
+    height: int
+    duration: float
+    fps: float
+    num_frames: int
+    has_audio: bool
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What was drawn of a video, with its facts: a WebP of at most 640 px and 60 KB, a JPEG of 4x4 frames."""
+
+    facts: VideoFacts
+    thumbnail: Path
+    spritesheet: Path
+
+
+_IMAGE_FACTS = TypeAdapter(ImageFacts)
+_VIDEO_FACTS = TypeAdapter(VideoFacts)
+
+
+async def inspect_image(path: Path) -> ImageFacts:
+    """Accept a PNG, JPEG, WebP, GIF or AVIF file, whatever it is called, or raise MediaError("invalid_image").
+
+    It must decode (an animation: its first frame), have 32 px a side or more, at most 50 megapixels and 20:1.
+    """
+    return _IMAGE_FACTS.validate_python(await _run("image", "app.media.image_child", {"path": str(path)}))
+
+
+async def inspect_video(path: Path) -> VideoFacts:
+    """Accept an MP4, MOV or WebM file, whatever it is called, or raise MediaError("invalid_video").
+
+    It must be whole, show pictures that decode, have at most 4096 px a side and last at most 10 minutes.
+    """
+    return _VIDEO_FACTS.validate_python(await _run("video", "app.media.video_child", {"path": str(path)}))
+
+
+async def make_pictures(video: Path, folder: Path) -> Pictures:
+    """Draw `thumbnail.webp` and `spritesheet.jpg` into the existing `folder`; raise what `inspect_video` raises."""
+    thumbnail, spritesheet = folder / "thumbnail.webp", folder / "spritesheet.jpg"
+    request = {"path": str(video), "thumbnail": str(thumbnail), "spritesheet": str(spritesheet)}
+    facts = _VIDEO_FACTS.validate_python(await _run("video", "app.media.pictures_child", request))
+    return Pictures(facts, thumbnail, spritesheet)
+
+
+async def grab_frame(video: Path, target: Path) -> None:
+    """Write the frame a third of the way in as a full-size PNG to `target`; raise what `inspect_video` raises."""
+    await _run("video", "app.media.pictures_child", {"path": str(video), "frame": str(target)})
+
+
+async def _run(kind: Literal["image", "video"], module: str, request: dict[str, str]) -> dict[str, children.Json]:
+    places = _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_CHILDREN_AT_ONCE))
+    async with places:
+        try:
+            return await children.run(module, request, timeout=_WALL_SECONDS)
+        except children.ChildError as error:
+            code: Literal["invalid_image", "invalid_video"] = "invalid_image" if kind == "image" else "invalid_video"
+            if error.code == code:
+                raise MediaError(code, error.message) from error
+            reason = "it takes too long" if error.code == "timeout" else "decoding it fails or needs too much memory"
+            raise MediaError(code, f"The {kind} could not be decoded: {reason}.") from error

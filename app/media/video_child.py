@@ -1,0 +1,23 @@
+"""The process that reads one video's facts: `{"path"}` in, the fields of `VideoFacts` out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.children import Json, main
+from app.media.limits import limit_resources
+from app.media.video_reader import open_video, public_facts, read_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def inspect(request: dict[str, Json], _tell: Callable[[dict[str, Json]], None]) -> dict[str, Json]:
+    """Check the video at `path`."""
+    limit_resources()
+    with open_video(str(request["path"])) as video:
+        return public_facts(video, read_facts(video))
+
+
+if __name__ == "__main__":
+    main(inspect)
