@@ -13,12 +13,12 @@ import json
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+    from app.domain.plain import Json
 
 # Nothing of the gateway's environment (keys above all) is handed to a process that decodes strangers' files.
 _ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}

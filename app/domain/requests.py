@@ -7,7 +7,6 @@ uploads are opaque handles here, and nothing is looked up.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.domain.catalogue import Mode
@@ -16,6 +15,7 @@ from app.domain.sizing import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 PROMPT_LIMIT = 32_000  # characters; OpenAI's own limit
 N_LIMIT = 10

@@ -1,0 +1,58 @@
+"""Settings: read once from the environment (or .env) by `main` and `cli`, then handed down."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ADMIN_KEY_LENGTH = 24
+
+
+class Settings(BaseSettings):
+    """Every setting, named REELGATE_<FIELD> in the environment. README's table documents each."""
+
+    model_config = SettingsConfigDict(env_prefix="REELGATE_", env_file=".env", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(Path("data"), description="SQLite file, media, generated secrets.")
+    public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
+    auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
+    admin_key: str | None = Field(None, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row.")
+    default_model: str = Field("grok-imagine-video", description="Model of a request that names none.")
+    providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("local",), description="Order of preference, comma-separated."
+    )
+    allow_private_networks: str = Field(
+        "", description="Networks and hosts that user-given URLs may reach though private; `all` allows any."
+    )
+    job_timeout_seconds: float = Field(3600, gt=0, description="A job that has not ended by then fails.")
+    lease_seconds: float = Field(30, ge=1, description="How long a worker owns a job before others may take it.")
+    poll_seconds: float | None = Field(None, gt=0, description="Fixed interval between polls; unset, it adapts.")
+    max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @property
+    def loopback(self) -> bool:
+        """Say whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False

@@ -1,0 +1,31 @@
+"""Uploaded files and characters, always asked for by owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from app.db.tables import CharacterRow, FileRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def get_file(session: AsyncSession, owner: str, file_id: str) -> FileRow | None:
+    """Return one file of this owner."""
+    return await session.scalar(select(FileRow).where(FileRow.id == file_id, FileRow.owner == owner))
+
+
+async def delete_file(session: AsyncSession, owner: str, file_id: str) -> str | None:
+    """Delete a file's row and return where its bytes are, or None if this owner has no such file."""
+    return await session.scalar(
+        delete(FileRow).where(FileRow.id == file_id, FileRow.owner == owner).returning(FileRow.media_key)
+    )
+
+
+async def get_character(session: AsyncSession, owner: str, character_id: str) -> CharacterRow | None:
+    """Return one character of this owner."""
+    return await session.scalar(
+        select(CharacterRow).where(CharacterRow.id == character_id, CharacterRow.owner == owner)
+    )

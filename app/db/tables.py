@@ -1,0 +1,173 @@
+"""The tables. Times are unix seconds (float), money is integer micro-dollars, JSON columns hold plain data."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.domain.plain import Json  # noqa: TC001 - SQLAlchemy reads the annotations when the classes are made
+
+
+class Base(DeclarativeBase):
+    """Common naming, so that migrations can name what they change."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class ApiKeyRow(Base):
+    """A key that may call the gateway; only its SHA-256 is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    prefix: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[float]
+    last_used_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+
+
+class VideoRow(Base):
+    """One create request. `order` is what the engine needs; `owner` scopes every query."""
+
+    __tablename__ = "videos"
+    __table_args__ = (
+        Index(None, "owner", "created_at", "id"),
+        Index(None, "owner", "fingerprint", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    model: Mapped[str]
+    executed_model: Mapped[str]
+    provider: Mapped[str]
+    mode: Mapped[str]
+    prompt: Mapped[str]
+    n: Mapped[int]
+    size: Mapped[str]
+    seconds: Mapped[str]
+    status: Mapped[str]
+    progress: Mapped[int]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    remixed_from: Mapped[str | None]
+    cost_estimate: Mapped[int | None]
+    pairs: Mapped[dict[str, str]] = mapped_column(JSON)
+    warnings: Mapped[list[dict[str, Json]]] = mapped_column(JSON)
+    order: Mapped[dict[str, Json]] = mapped_column(JSON)
+    user: Mapped[str | None]
+    fingerprint: Mapped[str]
+    created_at: Mapped[float]
+    completed_at: Mapped[float | None]
+    expires_at: Mapped[float | None]
+    deleted_at: Mapped[float | None]
+
+
+class OutputRow(Base):
+    """One of a video's n results: the unit of work, and the queue itself.
+
+    A row is due when `run_at` has come and no lease holds it; `fence` rises with every claim.
+    `cleanup` asks the cleanup lane to end whatever is left of it upstream, in scratch space or in storage.
+    """
+
+    __tablename__ = "outputs"
+    __table_args__ = (
+        UniqueConstraint("video_id", "index"),
+        Index(None, "state", "run_at"),
+        Index(None, "cleanup", "run_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
+    index: Mapped[int]
+    state: Mapped[str]
+    progress: Mapped[int]
+    run_at: Mapped[float | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[float | None]
+    fence: Mapped[int]
+    attempts: Mapped[int]
+    deadline: Mapped[float]
+    provider: Mapped[str]
+    operation: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    result: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    cost: Mapped[int | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    cleanup: Mapped[bool]
+    completed_at: Mapped[float | None]
+    media_key: Mapped[str | None]
+    content_type: Mapped[str | None]
+    size_bytes: Mapped[int | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    duration: Mapped[float | None]
+    fps: Mapped[float | None]
+    num_frames: Mapped[int | None]
+
+
+class SubmissionRow(Base):
+    """One paid request to a provider, written before the bytes leave. `phase`: submitting, accepted or refused."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (UniqueConstraint("output_id", "attempt"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    output_id: Mapped[str] = mapped_column(ForeignKey("outputs.id"))
+    attempt: Mapped[int]
+    provider: Mapped[str]
+    phase: Mapped[str]
+    operation: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[str | None]
+    intent_at: Mapped[float]
+    answered_at: Mapped[float | None]
+
+
+class IdempotencyRow(Base):
+    """A client's Idempotency-Key and the video it made."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    video_id: Mapped[str]
+    created_at: Mapped[float]
+
+
+class FileRow(Base):
+    """A file uploaded through /files."""
+
+    __tablename__ = "files"
+    __table_args__ = (Index(None, "owner", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    filename: Mapped[str]
+    purpose: Mapped[str]
+    content_type: Mapped[str]
+    size_bytes: Mapped[int]
+    sha256: Mapped[str]
+    media_key: Mapped[str]
+    created_at: Mapped[float]
+
+
+class CharacterRow(Base):
+    """A named subject, kept as one reference frame of the video it came from."""
+
+    __tablename__ = "characters"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str]
+    media_key: Mapped[str]
+    created_at: Mapped[float]

@@ -1,0 +1,112 @@
+"""Videos: one row per create request, always asked for by owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import literal, select, tuple_
+
+from app.db.tables import IdempotencyRow, OutputRow, VideoRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video with its outputs, in order of their index."""
+
+    row: VideoRow
+    outputs: Sequence[OutputRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a listing asks for; times are unix seconds."""
+
+    after: str | None = None
+    limit: int = 20
+    ascending: bool = False
+    status: str | None = None
+    model: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+
+
+async def get(session: AsyncSession, owner: str, video_id: str) -> Video | None:
+    """Return one video of this owner, unless it was deleted."""
+    row = await session.scalar(
+        select(VideoRow).where(VideoRow.id == video_id, VideoRow.owner == owner, VideoRow.deleted_at.is_(None))
+    )
+    return None if row is None else Video(row, await _outputs(session, [video_id]))
+
+
+async def list_page(session: AsyncSession, owner: str, page: Page) -> tuple[list[Video], bool]:
+    """Return a page of this owner's videos, newest first unless `ascending`, and whether more follow.
+
+    An `after` that this owner does not have is the end of the list, so nothing can be learnt of others' ids.
+    """
+    statement = select(VideoRow).where(VideoRow.owner == owner, VideoRow.deleted_at.is_(None))
+    if page.after is not None:
+        cursor = await session.scalar(select(VideoRow).where(VideoRow.id == page.after, VideoRow.owner == owner))
+        if cursor is None:
+            return [], False
+        statement = statement.where(_beyond(cursor, ascending=page.ascending))
+    if page.status is not None:
+        statement = statement.where(VideoRow.status == page.status)
+    if page.model is not None:
+        statement = statement.where(VideoRow.model == page.model)
+    if page.created_after is not None:
+        statement = statement.where(VideoRow.created_at >= page.created_after)
+    if page.created_before is not None:
+        statement = statement.where(VideoRow.created_at < page.created_before)
+    order = (VideoRow.created_at, VideoRow.id)
+    statement = statement.order_by(*(order if page.ascending else [column.desc() for column in order]))
+    rows = (await session.scalars(statement.limit(page.limit + 1))).all()
+    shown = rows[: page.limit]
+    outputs = await _outputs(session, [row.id for row in shown])
+    by_video: dict[str, list[OutputRow]] = {row.id: [] for row in shown}
+    for output in outputs:
+        by_video[output.video_id].append(output)
+    return [Video(row, by_video[row.id]) for row in shown], len(rows) > page.limit
+
+
+def _beyond(cursor: VideoRow, *, ascending: bool) -> ColumnElement[bool]:
+    place = tuple_(VideoRow.created_at, VideoRow.id)
+    here = tuple_(literal(cursor.created_at), literal(cursor.id))
+    return place > here if ascending else place < here
+
+
+async def _outputs(session: AsyncSession, video_ids: list[str]) -> Sequence[OutputRow]:
+    statement = select(OutputRow).where(OutputRow.video_id.in_(video_ids)).order_by(OutputRow.video_id, OutputRow.index)
+    return (await session.scalars(statement)).all()
+
+
+async def find_by_key(session: AsyncSession, owner: str, key: str, since: float) -> IdempotencyRow | None:
+    """Return what this Idempotency-Key made, if it was used at or after `since`."""
+    row = await session.get(IdempotencyRow, (owner, key))
+    return row if row is not None and row.created_at >= since else None
+
+
+async def find_twin(session: AsyncSession, owner: str, fingerprint: str, since: float) -> str | None:
+    """Return the id of the newest video this owner made from the same request at or after `since`."""
+    statement = (
+        select(VideoRow.id)
+        .where(VideoRow.owner == owner, VideoRow.fingerprint == fingerprint, VideoRow.created_at >= since)
+        .order_by(VideoRow.created_at.desc())
+        .limit(1)
+    )
+    return await session.scalar(statement)
+
+
+async def remember_key(session: AsyncSession, owner: str, key: str, video: VideoRow) -> None:
+    """Tie an Idempotency-Key to the video, replacing an expired use of it."""
+    await session.merge(
+        IdempotencyRow(
+            owner=owner, key=key, fingerprint=video.fingerprint, video_id=video.id, created_at=video.created_at
+        )
+    )

@@ -1,0 +1,217 @@
+"""The state machine of an output, and how a video's state follows from its outputs.
+
+    queued ──► submitting ──► running ──► storing ──► completed
+      ▲            │             │           │
+      └── later ───┘             ▼           ▼
+                       any live state ──► failed
+
+queued       waits for the submit lane; `begin_submit` commits the intent to pay before any byte leaves
+submitting   the provider is being asked; a row found here with no one working on it is an unknown submission
+running      the provider works; the poll lane asks again at `run_at`
+storing      the result exists upstream; the store lane copies it into our own storage
+completed, failed   terminal; they never change
+
+One pure function per arrow returns a `Transition`; `db.outputs.apply` carries it out only if the row is still in that
+state under that fence. When it is not, someone else owns the row and the caller must do nothing more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.domain.plain import Json
+
+Operation: TypeAlias = "dict[str, Json]"  # the provider's own handle, stored verbatim
+
+
+class State(StrEnum):
+    """Where an output is."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    STORING = "storing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+LIVE = frozenset({State.QUEUED, State.SUBMITTING, State.RUNNING, State.STORING})
+TERMINAL = frozenset({State.COMPLETED, State.FAILED})
+
+# The job-level error codes of the public API.
+FAILURES = (
+    "moderation_blocked",
+    "invalid_input",
+    "provider_error",
+    "all_providers_failed",
+    "provider_balance_exhausted",
+    "timeout",
+    "submission_unknown",
+    "cancelled",
+    "media_unavailable",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for."""
+
+    id: str
+    video_id: str
+    index: int
+    state: State
+    fence: int
+    attempts: int
+    progress: int
+    provider: str
+    operation: Operation | None
+    result: dict[str, Json] | None
+    deadline: float
+    order: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A stored result: where it is, and what the file itself says."""
+
+    key: str
+    content_type: str
+    size_bytes: int
+    width: int
+    height: int
+    duration: float
+    fps: float
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of one output: applied `WHERE id AND state AND fence`, with the columns to set."""
+
+    job: Job
+    values: Mapping[str, object]
+    to: State
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Column values that hand a row back: due again at `run_at`, or never (None)."""
+
+    run_at: float | None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def values(self) -> dict[str, object]:
+        """Return the columns to set."""
+        return {"run_at": self.run_at, "lease_owner": None, "lease_until": None, **self.extra}
+
+
+def begin_submit(job: Job) -> Transition:
+    """Move queued → submitting: the intent, committed together with the submission row; the lease is kept."""
+    return Transition(job, {"attempts": job.attempts + 1}, State.SUBMITTING)
+
+
+def accepted(job: Job, operation: Operation, run_at: float) -> Transition:
+    """Move submitting → running: the provider took the job and gave us its handle."""
+    return Transition(job, Released(run_at, {"operation": operation}).values(), State.RUNNING)
+
+
+def resubmit(job: Job, run_at: float) -> Transition:
+    """Move submitting → queued: the provider provably did not take the job."""
+    return Transition(job, Released(run_at).values(), State.QUEUED)
+
+
+def pending(job: Job, progress: int | None, run_at: float) -> Transition:
+    """Move running → running: not yet; ask again at `run_at`."""
+    known = max(job.progress, min(99, progress or 0))
+    return Transition(job, Released(run_at, {"progress": known}).values(), State.RUNNING)
+
+
+def rendered(job: Job, result: dict[str, Json], now: float) -> Transition:
+    """Move running → storing: the result is there and must be fetched."""
+    values = Released(now, {"result": result, "progress": max(job.progress, 99)}).values()
+    return Transition(job, values, State.STORING)
+
+
+def stored(job: Job, media: Media, now: float) -> Transition:
+    """Move storing → completed: the file is ours."""
+    facts = {
+        "media_key": media.key,
+        "content_type": media.content_type,
+        "size_bytes": media.size_bytes,
+        "width": media.width,
+        "height": media.height,
+        "duration": media.duration,
+        "fps": media.fps,
+        "num_frames": media.num_frames,
+    }
+    values = Released(now, {**facts, "progress": 100, "completed_at": now, "cleanup": True}).values()
+    return Transition(job, values, State.COMPLETED)
+
+
+def failed(job: Job, code: str, message: str, now: float) -> Transition:
+    """Any live state → failed. `code` is one of FAILURES."""
+    error = {"error_code": code, "error_message": message, "completed_at": now, "cleanup": True}
+    return Transition(job, Released(now, error).values(), State.FAILED)
+
+
+def later(job: Job, run_at: float) -> Transition:
+    """Snooze: hand the row back in the state it is in; costs no attempt."""
+    return Transition(job, Released(run_at).values(), job.state)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputState:
+    """What `derive` needs to know of an output."""
+
+    state: State
+    progress: int
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoState:
+    """The video's own state, derived. `error` is (code, message) of the first output."""
+
+    status: str
+    progress: int
+    error: tuple[str, str] | None = None
+
+    @property
+    def terminal(self) -> bool:
+        """Say whether nothing will change any more."""
+        return self.status in TERMINAL
+
+
+def derive(outputs: Sequence[OutputState], progress: int = 0) -> VideoState:
+    """Derive the video's state from its outputs; `progress` is what was shown before, and never goes back.
+
+    Completed as soon as every output is terminal and at least one succeeded; failed when none did.
+    """
+    states = [output.state for output in outputs]
+    if all(state in TERMINAL for state in states):
+        if State.COMPLETED in states:
+            return VideoState("completed", 100)
+        first = outputs[0]
+        return VideoState("failed", progress, (first.error_code or "provider_error", first.error_message or ""))
+    shown = [100 if output.state in TERMINAL else output.progress for output in outputs]
+    progress = max(progress, min(99, sum(shown) // len(shown)))
+    waiting = all(state in (State.QUEUED, State.SUBMITTING) for state in states)
+    return VideoState("queued" if waiting else "in_progress", progress)
+
+
+def public_status(state: State) -> str:
+    """Name an output's state in the four words that leave the gateway."""
+    if state in (State.QUEUED, State.SUBMITTING):
+        return "queued"
+    return "in_progress" if state in LIVE else state.value
+
+
+def seconds_text(duration: float) -> str:
+    """Write a duration for the public `seconds` field: tenths of a second at most, "12" rather than "12.0"."""
+    return f"{duration:.1f}".removesuffix(".0")
