@@ -13,7 +13,9 @@ import json
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Protocol
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,10 +65,12 @@ async def run(
     except TimeoutError as error:
         raise ChildError("timeout", f"took longer than {timeout:g} s") from error
     finally:
-        if child.returncode is None:
+        with suppress(ProcessLookupError):  # it may end by itself in this very moment
             child.kill()
-        await child.wait()
-        _close_pipes(child)
+        try:
+            await child.wait()
+        finally:
+            _close_pipes(child)
 
 
 async def _converse(
@@ -76,8 +80,7 @@ async def _converse(
     if stdin is None or stdout is None:
         raise ChildError("crashed", "the child has no pipes")
     stdin.write(json.dumps(request).encode() + b"\n")
-    async for line in stdout:
-        message = json.loads(line)
+    while (message := await _receive(stdout)) is not None:
         if "result" in message:
             result: dict[str, Json] = message["result"]
             return result
@@ -85,6 +88,16 @@ async def _converse(
             raise ChildError(message["error"]["code"], message["error"]["message"])
         on_message(message)
     raise ChildError("crashed", f"the process ended without a result (exit status {await child.wait()})")
+
+
+async def _receive(stdout: asyncio.StreamReader) -> dict[str, Any] | None:
+    """Give the next message, or None after the last."""
+    try:
+        line = await stdout.readline()
+        message: dict[str, Any] | None = json.loads(line) if line else None
+    except ValueError as error:  # it died in the middle of a line, or the line is longer than any message
+        raise ChildError("crashed", "the process sent something that is not a message") from error
+    return message
 
 
 def _close_pipes(child: asyncio.subprocess.Process) -> None:
@@ -105,18 +118,22 @@ class Work(Protocol):
 def main(work: Work) -> None:
     """Be the child: read the request, do the work, answer. Raise ChildError inside `work` to refuse."""
     os.nice(_NICENESS)
+    # What a codec prints goes to stderr, or it would be taken for an answer.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    tell = partial(_tell, answers)
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _tell({"result": work(request, _tell)})
+        tell({"result": work(request, tell)})
     except ChildError as error:
-        _tell({"error": {"code": error.code, "message": error.message}})
+        tell({"error": {"code": error.code, "message": error.message}})
     os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
 
 
-def _tell(message: dict[str, Json]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+def _tell(answers: TextIO, message: dict[str, Json]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
 
 
 def _end_with_parent() -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
-from app.children import ChildError, Json, main
+from app.children import ChildError, main
 from app.media.limits import limit_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from app.domain.plain import Json
 
 _TYPES = {
     "PNG": "image/png",

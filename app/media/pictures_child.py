@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageStat
 
-from app.children import Json, main
+from app.children import main
 from app.media.limits import limit_resources
 from app.media.video_reader import Facts, Video, open_video, public_facts, read_facts, refusal
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from av.video.frame import VideoFrame
+
+    from app.domain.plain import Json
 
 _GRID = 4  # cells per side of the sprite sheet
 _CELL = 320  # px, long side

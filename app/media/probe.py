@@ -15,6 +15,8 @@ from app.media.errors import MediaError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from app.domain.plain import Json
+
 _WALL_SECONDS = 20.0
 _CHILDREN_AT_ONCE = 2
 
@@ -87,7 +89,7 @@ async def grab_frame(video: Path, target: Path) -> None:
     await _run("video", "app.media.pictures_child", {"path": str(video), "frame": str(target)})
 
 
-async def _run(kind: Literal["image", "video"], module: str, request: dict[str, str]) -> dict[str, children.Json]:
+async def _run(kind: Literal["image", "video"], module: str, request: dict[str, str]) -> dict[str, Json]:
     places = _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_CHILDREN_AT_ONCE))
     async with places:
         try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.children import Json, main
+from app.children import main
 from app.media.limits import limit_resources
 from app.media.video_reader import open_video, public_facts, read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from app.domain.plain import Json
 
 
 def inspect(request: dict[str, Json], _tell: Callable[[dict[str, Json]], None]) -> dict[str, Json]:

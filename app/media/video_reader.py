@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import av
 from av.stream import Disposition
 
-from app.children import ChildError, Json
+from app.children import ChildError
 from app.media.sniff import HEAD_BYTES, video_container
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+    from app.domain.plain import Json
 
 _OPTIONS = {
     "protocol_whitelist": "file",

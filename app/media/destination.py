@@ -1,0 +1,113 @@
+"""Judge where a user's URL leads: its form, and the addresses its host has right now."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from app.media.errors import MediaError
+from app.media.network import is_public
+
+if TYPE_CHECKING:
+    from app.media.network import Address, NetworkPolicy
+
+_LONGEST_URL = 8192  # characters; signed URLs of object stores take up to about two thousand
+_SHOWN = 200  # characters of a URL that an error message repeats
+_DNS_SECONDS = 3.0
+_HTTPS_PORT = 443
+
+# Threads of its own: a name server that keeps silent blocks these, and not the disk work of the whole process.
+_RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A URL that may be fetched, and the one address to connect to for it."""
+
+    url: httpx.URL
+    address: Address
+
+    def request(self, client: httpx.AsyncClient) -> httpx.Request:
+        """Build the GET that connects to `address` but speaks, and checks the certificate, for the URL's host."""
+        return client.build_request(
+            "GET",
+            self.url.copy_with(host=str(self.address)),
+            headers={
+                "Host": self.url.netloc.decode("ascii"),
+                "User-Agent": "reelgate",
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",  # a small compressed body can unpack to gigabytes
+            },
+            extensions={"sni_hostname": _host(self.url)},
+        )
+
+
+class Resolver:
+    """Turns URLs into destinations; raises MediaError("url_not_allowed") for those that policy refuses."""
+
+    def __init__(self, allow: NetworkPolicy) -> None:
+        self._allow = allow
+
+    async def resolve(self, url: str) -> Destination:
+        """Judge `url`. Also raises MediaError("media_unavailable") when its host has no address within 3 s."""
+        parsed = _parse(url)
+        addresses = await _addresses(parsed)
+        host = _host(parsed)
+        closed = [address for address in addresses if not self._allow.opens(host, address)]
+        if any(not is_public(address) for address in closed):
+            raise _refusal(f"{shown(parsed)}: the host is not on the public internet.")
+        if closed and (parsed.scheme != "https" or parsed.port not in (None, _HTTPS_PORT)):
+            raise _refusal(f"{shown(parsed)}: only https on port 443 is allowed.")
+        return Destination(parsed, addresses[0])  # getaddrinfo puts first what this machine can reach
+
+
+def shown(url: httpx.URL) -> str:
+    """Give the URL for a message: no query and no credentials, for these are where secrets are, and not long."""
+    port = "" if url.port is None else f":{url.port}"
+    name = url.raw_host.decode("ascii")
+    host = f"[{name}]" if ":" in name else name
+    return f"{url.scheme}://{host}{port}{url.raw_path.partition(b'?')[0].decode('ascii')}"[:_SHOWN]
+
+
+def _parse(url: str) -> httpx.URL:
+    if len(url) > _LONGEST_URL:
+        raise _refusal(f"it is longer than {_LONGEST_URL} characters.")
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _refusal("it is not a valid URL, such as https://example.com/picture.png.") from error
+    if parsed.scheme not in ("http", "https"):
+        raise _refusal("it must begin with https://.")
+    if parsed.userinfo:
+        raise _refusal(f"{shown(parsed)}: a user name or password in the URL is not allowed; use a signed URL.")
+    if not parsed.raw_host:
+        raise _refusal("it names no host.")
+    return parsed
+
+
+async def _addresses(url: httpx.URL) -> list[Address]:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(_DNS_SECONDS):
+            found = await loop.run_in_executor(_RESOLVERS, _look_up, _host(url))
+    except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
+        raise MediaError("media_unavailable", f"{shown(url)} cannot be fetched: its host is not found.") from error
+    return [ipaddress.ip_address(text) for text in found]
+
+
+def _look_up(host: str) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").removesuffix(".")
+
+
+def _refusal(reason: str) -> MediaError:
+    return MediaError("url_not_allowed", f"The URL is not allowed: {reason}")

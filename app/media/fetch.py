@@ -1,0 +1,119 @@
+"""Download what a user's URL names, without being led into the operator's network.
+
+The name is resolved once and the connection goes to exactly the address that was judged, so a name that resolves
+differently a moment later changes nothing. The certificate is still checked against the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from app.media.destination import Resolver, shown
+from app.media.errors import MediaError
+from app.media.files import new_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.media.network import NetworkPolicy
+
+_MOST_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PATIENCE = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=5.0)  # s
+_TOTAL_SECONDS = 60.0
+_CHUNK = 1 << 18  # bytes
+_DECIMAL = re.compile(r"[0-9]{1,18}")
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A download: its file, the type the server declared (not to be trusted) and its size in bytes."""
+
+    path: Path
+    content_type_header: str | None
+    size: int
+
+
+class Fetcher:
+    """Fetch https URLs on public addresses, and whatever `allow` opens.
+
+    Raises MediaError: "url_not_allowed" when policy refuses, "media_unavailable" when the file cannot be had.
+    """
+
+    def __init__(self, allow: NetworkPolicy) -> None:
+        self._resolver = Resolver(allow)
+        self._tls = httpx.create_ssl_context()
+
+    async def check(self, url: str) -> None:
+        """Judge the URL and the addresses of its host without connecting."""
+        await self._resolver.resolve(url)
+
+    async def fetch(self, url: str, target: Path, max_bytes: int) -> FetchedFile:
+        """Download `url` to `target`, which appears only when it is whole.
+
+        Follows at most 3 redirects and judges each anew. Also raises OSError when `target` cannot be written.
+        """
+        try:
+            async with asyncio.timeout(_TOTAL_SECONDS), self._client() as client:
+                return await self._follow(client, url, target, max_bytes)
+        except TimeoutError as error:
+            raise _unavailable(url, f"it took longer than {_TOTAL_SECONDS:g} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _unavailable(url, _reason(error)) from error
+
+    def _client(self) -> httpx.AsyncClient:
+        # No connection is kept: one to an address could otherwise be reused for another name at that address, whose
+        # certificate was never checked. A client of its own also keeps no cookies.
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+        return httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=_PATIENCE, limits=limits)
+
+    async def _follow(self, client: httpx.AsyncClient, url: str, target: Path, max_bytes: int) -> FetchedFile:
+        following = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            destination = await self._resolver.resolve(following)
+            response = await client.send(destination.request(client), stream=True)
+            try:
+                if response.status_code not in _REDIRECTS:
+                    return await _save(response, url, target, max_bytes)
+                following = str(destination.url.join(response.headers.get("location", "")))
+            finally:
+                await response.aclose()
+        raise _unavailable(url, f"it redirects more than {_MOST_REDIRECTS} times")
+
+
+async def _save(response: httpx.Response, url: str, target: Path, max_bytes: int) -> FetchedFile:
+    if response.status_code != httpx.codes.OK:
+        raise _unavailable(url, f"the server answers with status {response.status_code}")
+    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise _unavailable(url, "the server compresses the file although it was asked not to")
+    too_large = _unavailable(url, f"the file is larger than {max_bytes / (1 << 20):g} MiB")
+    stated = response.headers.get("content-length", "")
+    if _DECIMAL.fullmatch(stated) and int(stated) > max_bytes:
+        raise too_large
+    size = 0
+    async with new_file(target) as file:
+        async for chunk in response.aiter_raw(_CHUNK):
+            size += len(chunk)
+            if size > max_bytes:
+                raise too_large
+            await file.write(chunk)
+    return FetchedFile(target, response.headers.get("content-type"), size)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"connecting takes longer than {_PATIENCE.connect:g} s"
+    if isinstance(error, httpx.ReadTimeout):
+        return f"the server sends nothing for {_PATIENCE.read:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return "the server cannot be reached, or its certificate is not valid for this name"
+    return "the server breaks off or does not speak HTTP"
+
+
+def _unavailable(url: str, reason: str) -> MediaError:
+    return MediaError("media_unavailable", f"{shown(httpx.URL(url))} cannot be fetched: {reason}.")

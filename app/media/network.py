@@ -1,0 +1,89 @@
+"""Which addresses a URL given by a user may lead to: public ones, and what the operator has opened."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Ranges that `is_global` of some supported Python calls public, although they are local, carry an IPv4 address that
+# a gateway on the way unpacks, or belong to nobody. Those the newest Python gets right are kept: 3.11 does not.
+_REFUSED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT, where clouds keep services of their own
+        "169.254.0.0/16",  # link-local: cloud metadata
+        "192.0.0.0/24",  # protocol assignments
+        "192.88.99.0/24",  # 6to4 relays
+        "198.18.0.0/15",  # benchmarks
+        "240.0.0.0/4",
+        "::/96",  # IPv4-compatible
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",  # NAT64, local use
+        "100::/64",  # discard
+        "2001::/23",  # protocol assignments, Teredo (2001::/32) among them
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "fc00::/7",  # unique local
+        "fe80::/10",  # link-local
+        "fec0::/10",  # site-local
+    )
+)
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether `address` is an ordinary unicast address of the internet."""
+    plain = _plain(address)
+    return plain.is_global and not plain.is_multicast and not any(plain in network for network in _REFUSED)
+
+
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """What the operator has opened beyond the public internet (REELGATE_ALLOW_PRIVATE_NETWORKS)."""
+
+    everything: bool = False
+    networks: tuple[Network, ...] = ()
+    hosts: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str) -> NetworkPolicy:
+        """Read "" (nothing), "all", or a comma list of CIDR networks, addresses and host names.
+
+        Raises ValueError for an entry that is none of these, such as a URL or a network with host bits.
+        """
+        entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
+        if entries == ["all"]:
+            return cls(everything=True)
+        networks: list[Network] = []
+        hosts: set[str] = set()
+        for entry in entries:
+            if _is_host_name(entry):
+                hosts.add(entry.removesuffix("."))
+                continue
+            try:
+                networks.append(ipaddress.ip_network(entry))
+            except ValueError as error:
+                raise ValueError(f"not a network, an address or a host name: {entry!r}") from error
+        return cls(networks=tuple(networks), hosts=frozenset(hosts))
+
+    def opens(self, host: str, address: Address) -> bool:
+        """Tell whether the operator has opened `address`, to which the name `host` resolved."""
+        plain = _plain(address)
+        return self.everything or host in self.hosts or any(plain in network for network in self.networks)
+
+
+def _plain(address: Address) -> Address:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _is_host_name(entry: str) -> bool:
+    """Names have a letter in their last label; numbers, networks and IPv6 addresses do not end in one."""
+    labels = entry.removesuffix(".").split(".")
+    return all(label.replace("-", "").isalnum() and label.isascii() for label in labels) and not labels[-1].isdigit()
