@@ -16,7 +16,8 @@ from app.providers.local.zoom import Zoom
 if TYPE_CHECKING:
     from app.providers.local.stage import Stage
 
-_STAGE_TOP, _STAGE_BOTTOM = 0.12, 0.74  # shares of the height between the mark and the title
+_STAGE_TOP, _STAGE_BOTTOM = 0.13, 0.77  # shares of the height between the mark and the title
+_SHAPES = 0.62, 1.9  # width by height, narrowest and widest
 _WHITE = (255, 255, 255)
 
 
@@ -58,47 +59,62 @@ class Collage:
 
 def _background(pictures: list[Image.Image], size: tuple[int, int]) -> Image.Image:
     """Return the pictures side by side, so blurred and darkened that only their colours are left."""
-    small = Image.new("RGB", (16 * len(pictures), 18))
+    small = Image.new("RGB", (8 * len(pictures), 8))
     for index, picture in enumerate(pictures):
-        small.paste(picture.resize((16, 18), Image.Resampling.BOX), (16 * index, 0))
-    fit = small.resize((96, max(2, round(96 * size[1] / size[0]))), Image.Resampling.BICUBIC)
-    soft = fit.filter(ImageFilter.GaussianBlur(7))
-    return soft.resize(size, Image.Resampling.BICUBIC).point([round(level * 0.62) for level in range(256)] * 3)
+        small.paste(picture.resize((8, 8), Image.Resampling.BOX), (8 * index, 0))
+    fit = small.resize((96, 54), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(13))
+    return fit.resize(size, Image.Resampling.BICUBIC).point([round(level * 0.6) for level in range(256)] * 3)
 
 
 def _cards(pictures: list[Image.Image], stage: Stage) -> list[Card]:
-    """Place the cards on the grid that lets them be largest, a little out of line."""
-    area = stage.width * 0.92, stage.height * (_STAGE_BOTTOM - _STAGE_TOP)
-    columns, rows = _grid(len(pictures), area)
-    cell = area[0] / columns, area[1] / rows
+    """Place the cards in the rows that let them be largest, each a little tilted."""
+    area = stage.width * 0.94, stage.height * (_STAGE_BOTTOM - _STAGE_TOP)
+    shown = [_trimmed(picture) for picture in pictures]
+    rows = max(range(1, len(shown) + 1), key=lambda count: _card_height(_split(shown, count), area))
+    split = _split(shown, rows)
+    height = _card_height(split, area)
     cards = []
-    for index, picture in enumerate(pictures):
-        row, column = divmod(index, columns)
-        in_row = min(columns, len(pictures) - row * columns)
-        middle_x = stage.width / 2 + (column - (in_row - 1) / 2) * cell[0]
-        middle_y = stage.height * _STAGE_TOP + (row + 0.5) * cell[1]
-        tilt = float(stage.rng.uniform(-4, 4))
-        layer = from_rgba(_card(picture, (cell[0] * 0.94, cell[1] * 0.94), stage.unit, tilt))
-        width, height = layer.size
-        phase = float(stage.rng.uniform(0, 2 * math.pi))
-        cards.append(Card(layer, middle_x - width / 2, middle_y - height / 2, phase, stage.unit * 0.01))
+    for index, row in enumerate(split):
+        middle_y = stage.height * (_STAGE_TOP + _STAGE_BOTTOM) / 2 + (index - (rows - 1) / 2) * height
+        left = (stage.width - _row_width(row) * height) / 2
+        for picture in row:
+            room = picture.width / picture.height * height
+            tilt = float(stage.rng.uniform(-3.5, 3.5))
+            layer = from_rgba(_card(picture, (room, height), stage.unit, tilt))
+            place = left + (room - layer.size[0]) / 2, middle_y - layer.size[1] / 2
+            cards.append(Card(layer, *place, float(stage.rng.uniform(0, 2 * math.pi)), stage.unit * 0.009))
+            left += room
     return cards
 
 
-def _grid(count: int, area: tuple[float, float]) -> tuple[int, int]:
-    """Return the columns and rows whose square cells are largest."""
+def _trimmed(picture: Image.Image) -> Image.Image:
+    """Cut very long pictures to shapes that can stand next to each other."""
+    low, high = _SHAPES
+    shape = min(max(picture.width / picture.height, low), high)
+    size = min(picture.width, picture.height * shape), min(picture.height, picture.width / shape)
+    return ImageOps.fit(picture, (max(1, round(size[0])), max(1, round(size[1]))))
 
-    def side(columns: int) -> float:
-        return min(area[0] / columns, area[1] / math.ceil(count / columns))
 
-    columns = max(range(1, count + 1), key=side)
-    return columns, math.ceil(count / columns)
+def _split(pictures: list[Image.Image], rows: int) -> list[list[Image.Image]]:
+    """Deal `pictures` in order onto `rows` rows of nearly the same number."""
+    count = len(pictures)
+    return [pictures[count * row // rows : count * (row + 1) // rows] for row in range(rows)]
+
+
+def _card_height(rows: list[list[Image.Image]], area: tuple[float, float]) -> float:
+    """Return how tall (pixels) cards can be that stand in `rows` within `area`."""
+    return min(area[1] / len(rows), *(area[0] / _row_width(row) for row in rows))
+
+
+def _row_width(row: list[Image.Image]) -> float:
+    """Return how many times wider than tall a row is."""
+    return sum(picture.width / picture.height for picture in row)
 
 
 def _card(picture: Image.Image, room: tuple[float, float], unit: int, tilt: float) -> Image.Image:
     """Return `picture` with a white edge, round corners and a shadow, tilted, no larger than `room`."""
-    edge, blur = max(2, unit // 120), max(4, unit // 60)
-    inner = round(room[0] * 0.92) - 2 * (edge + blur), round(room[1] * 0.92) - 2 * (edge + blur)
+    edge, blur = max(2, unit // 110), max(3, unit // 60)
+    inner = round(room[0] * 0.93) - 2 * edge, round(room[1] * 0.93) - 2 * edge
     shown = ImageOps.contain(picture, (max(8, inner[0]), max(8, inner[1])), Image.Resampling.LANCZOS)
     width, height = shown.width + 2 * edge, shown.height + 2 * edge
     shape = Image.new("L", (width * 2, height * 2))

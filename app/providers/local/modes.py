@@ -14,7 +14,7 @@ from app.providers.local.canvas import Canvas
 from app.providers.local.collage import Collage
 from app.providers.local.grade import grade_for
 from app.providers.local.palette import palette_for
-from app.providers.local.pictures import covering, open_picture, video_frame
+from app.providers.local.pictures import covering, fitting, open_picture, video_frame
 from app.providers.local.scenes import scene_for
 from app.providers.local.shapes import even, smooth
 from app.providers.local.sound import joined, music
@@ -90,7 +90,8 @@ def _image(spec: RenderSpec, stage: Stage) -> Film:
 
 def _references(spec: RenderSpec, stage: Stage) -> Film:
     _first(spec.images)
-    pictures = [open_picture(Path(path), (stage.width, stage.height)) for path in spec.images]
+    frame = stage.width, stage.height
+    pictures = [fitting(open_picture(Path(path), frame), frame) for path in spec.images]
     kicker = "Reference to video" if len(pictures) == 1 else f"{len(pictures)} references to video"
     return _generated(Collage(pictures, stage), stage, kicker)
 

@@ -14,7 +14,7 @@ from app.children import ChildError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LARGEST = 80_000_000  # pixels; about 320 MB once decoded
+_LARGEST = 50_000_000  # pixels; about 150 MB once decoded
 _BEHIND = (238, 236, 232)  # what shows through a transparent picture
 _BT709, _LIMITED = 1, 1
 
@@ -35,6 +35,13 @@ def open_picture(path: Path, size: tuple[int, int]) -> Image.Image:
 def covering(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Return the middle of `image`, scaled and cut to fill `size` exactly."""
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def fitting(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return the whole `image`, made smaller where it does not fit in `size`, so that many do not fill the memory."""
+    scale = min(1.0, size[0] / image.width, size[1] / image.height)
+    small = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(small, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def video_frame(image: Image.Image) -> av.VideoFrame:

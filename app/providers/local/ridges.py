@@ -41,7 +41,7 @@ def ridge(stage: Stage, top: float, depth: float, colours: tuple[Rgb, Rgb], near
     """
     travel = stage.travel(0.006 + 0.05 * near**1.6)
     width, height = even(stage.width + travel + 2), even(stage.height * depth)
-    swell = (0.035 + 0.05 * near) * stage.height
+    swell = (0.05 + 0.045 * near) * stage.height
     period = stage.unit * (0.55 + 0.5 * near)
     waves = line_noise(width, period, 5 if not trees else 3, stage.rng)
     wood = stage.unit * (0.018 + 0.05 * near) if trees else 0.0

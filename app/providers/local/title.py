@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from app.providers.local.canvas import flat, from_rgba
 from app.providers.local.fonts import clipped, fitting, wrapped
@@ -30,14 +30,14 @@ def overlay(stage: Stage, prompt: str, kicker: str, label: str, *, over_video: b
     room = width - 2 * margin
     title, mark = _title(prompt, kicker, room, unit, accent), _mark(label, room, unit, accent)
     mark_left = 2 * ((width - margin - mark.width) // 2)
-    shade = min(height, even(title.height + margin + unit / 6 + (mark.height + margin if over_video else 0)))
+    shade = min(height, even(title.height + margin + unit / 3.5 + (mark.height + margin if over_video else 0)))
     if over_video:
         top, shade_top = margin + mark.height + margin // 4 * 2, 0
     else:
         top, shade_top = height - margin - title.height, height - shade
     return [
         (_shade(width, shade, upward=over_video), 0, shade_top),
-        (from_rgba(title), margin, top),
+        (from_rgba(_lifted(title, even(unit * 0.012))), margin - even(unit * 0.012), top - even(unit * 0.012)),
         (from_rgba(mark), mark_left, margin),
     ]
 
@@ -50,7 +50,7 @@ def _title(prompt: str, kicker: str, width: int, unit: int, accent: Rgb) -> Imag
         text, font = fitting(prompt, big * 0.72)
     small = max(_SMALLEST, unit * 0.021)
     kicker_text, kicker_font = fitting(kicker.upper(), small)
-    rows = wrapped(text, font, min(width, unit * 1.35), _LINES)
+    rows = wrapped(text, font, min(width, unit * 1.5), _LINES)
     leading, gap = round(font.size * 1.16), round(small * 1.9)
     image = Image.new("RGBA", (even(width), even(gap + leading * len(rows) + small * 0.4)), (*_WHITE, 0))
     draw = ImageDraw.Draw(image)
@@ -61,6 +61,17 @@ def _title(prompt: str, kicker: str, width: int, unit: int, accent: Rgb) -> Imag
     for index, row in enumerate(rows):
         draw.text((0, gap + index * leading), row, font=font, fill=(*_WHITE, 255), stroke_width=font.size / 110)
     return image
+
+
+def _lifted(text: Image.Image, reach: int) -> Image.Image:
+    """Return white letters with a soft shadow of `reach` pixels around them: a window behind a letter stays behind."""
+    size = text.width + 2 * reach, text.height + 2 * reach
+    letters = Image.new("RGBA", size, (*_WHITE, 0))
+    letters.paste(text, (reach, reach))
+    shadow = Image.new("RGBA", size, (4, 4, 10, 255))
+    blurred = letters.getchannel("A").filter(ImageFilter.GaussianBlur(reach / 2.5))
+    shadow.putalpha(blurred.point([round(level * 0.55) for level in range(256)]))
+    return Image.alpha_composite(shadow, letters)
 
 
 def _mark(label: str, width: int, unit: int, accent: Rgb) -> Image.Image:
@@ -85,7 +96,7 @@ def _mark(label: str, width: int, unit: int, accent: Rgb) -> Image.Image:
 def _shade(width: int, height: int, *, upward: bool) -> Layer:
     """Return a darkness that rises towards the edge of the frame, so that white letters can be read on anything."""
     rise = np.linspace(1, 0, height) if upward else np.linspace(0, 1, height)
-    dark = (0.62 * rise * (0.4 + 0.6 * rise)).astype(np.float32)
+    dark = (0.72 * rise * (0.55 + 0.45 * rise)).astype(np.float32)
     return flat((0.02, 0.02, 0.05), np.broadcast_to(dark[:, None], (height, width)))
 
 
