@@ -1,4 +1,4 @@
-"""Colour grades for edits: tables from the source's levels to new ones, and a frame line that says "edited"."""
+"""Colour grades for edits: tables from the source's levels to new ones."""
 
 from __future__ import annotations
 

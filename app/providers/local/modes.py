@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def film(spec: RenderSpec, stage: Stage) -> Film:
 
 def stage_for(spec: RenderSpec) -> Stage:
     """Return the stage `spec` asks for; all chance in the clip comes from it."""
-    rng = np.random.default_rng([spec.seed, *spec.prompt.encode()])
+    rng = np.random.default_rng([spec.seed, crc32(spec.prompt.encode(errors="replace"))])
     return Stage(spec.width, spec.height, spec.seconds, palette_for(spec.prompt, rng), rng)
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _LONGEST = 600  # seconds
 # A playlist would make the decoder open other files and addresses; only self-contained formats are read.
 _OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm", "protocol_whitelist": "file"}
-_UNSPECIFIED, _BT709, _LIMITED = 2, 1, 1
+_UNSPECIFIED, _BT709, _BT601, _LIMITED = 2, 1, 5, 1  # as H.264 numbers them
+_HD = 720  # rows; an untagged video of this size is BT.709 to every player, a smaller one BT.601
 
 
 def frame_count(path: Path) -> int:
@@ -101,12 +102,12 @@ def _fitted(frame: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:
     width, height = (size[1], size[0]) if turns % 2 else size
     scale = max(width / frame.width, height / frame.height)
     wide, tall = (2 * round(side * scale / 2) for side in (frame.width, frame.height))
-    untagged = frame.colorspace == _UNSPECIFIED
+    assumed = _BT709 if frame.height >= _HD else _BT601
     scaled = frame.reformat(
         max(wide, width),
         max(tall, height),
         "yuv420p",
-        src_colorspace=_BT709 if untagged else None,
+        src_colorspace=assumed if frame.colorspace == _UNSPECIFIED else None,
         dst_colorspace=_BT709,
         dst_color_range=_LIMITED,
         interpolation="BICUBIC",
