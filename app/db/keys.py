@@ -24,9 +24,9 @@ async def list_all(session: AsyncSession) -> Sequence[ApiKeyRow]:
     return (await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id))).all()
 
 
-async def any_live(session: AsyncSession) -> bool:
-    """Say whether any key would be accepted."""
-    return await session.scalar(select(ApiKeyRow.id).where(ApiKeyRow.revoked_at.is_(None)).limit(1)) is not None
+async def any_exists(session: AsyncSession) -> bool:
+    """Say whether a key was ever made."""
+    return await session.scalar(select(ApiKeyRow.id).limit(1)) is not None
 
 
 async def revoke(session: AsyncSession, key_id: str, now: float) -> bool:
@@ -38,3 +38,8 @@ async def revoke(session: AsyncSession, key_id: str, now: float) -> bool:
         .returning(ApiKeyRow.id)
     )
     return found is not None
+
+
+async def touch(session: AsyncSession, key_id: str, now: float) -> None:
+    """Note that a key was used."""
+    await session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=now))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -185,6 +184,15 @@ async def cleaned(session: AsyncSession, job: Job) -> None:
     )
 
 
+async def whole_video(session: AsyncSession, video_id: str) -> tuple[bool, bool]:
+    """Say of an output's video whether every output has ended, and whether it was deleted."""
+    video = await session.get_one(VideoRow, video_id)
+    live = await session.scalar(
+        select(OutputRow.id).where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE))).limit(1)
+    )
+    return live is None, video.deleted_at is not None
+
+
 async def renew(session: AsyncSession, owner: str, until: float) -> None:
     """Extend every lease that `owner` holds."""
     await session.execute(
@@ -205,10 +213,10 @@ async def release(session: AsyncSession, owner: str | None = None) -> None:
     )
 
 
-async def begin_submission(session: AsyncSession, job: Job, now: float) -> str:
-    """Write the intent to pay and return its id, which travels to the provider."""
+async def begin_submission(session: AsyncSession, job: Job, submission_id: str, now: float) -> None:
+    """Write the intent to pay; the id travels to the provider."""
     row = SubmissionRow(
-        id=f"sub_{secrets.token_hex(16)}",
+        id=submission_id,
         output_id=job.id,
         attempt=job.attempts + 1,
         provider=job.provider,
@@ -220,7 +228,6 @@ async def begin_submission(session: AsyncSession, job: Job, now: float) -> str:
     )
     session.add(row)
     await session.flush()
-    return row.id
 
 
 async def last_submission(session: AsyncSession, job: Job) -> str | None:

@@ -170,4 +170,6 @@ class CharacterRow(Base):
     owner: Mapped[str]
     name: Mapped[str]
     media_key: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
     created_at: Mapped[float]

@@ -45,6 +45,12 @@ async def get(session: AsyncSession, owner: str, video_id: str) -> Video | None:
     return None if row is None else Video(row, await _outputs(session, [video_id]))
 
 
+async def get_linked(session: AsyncSession, video_id: str) -> Video | None:
+    """Return a video whoever owns it: for the holder of a link that we signed, and nobody else."""
+    row = await session.scalar(select(VideoRow).where(VideoRow.id == video_id, VideoRow.deleted_at.is_(None)))
+    return None if row is None else Video(row, await _outputs(session, [video_id]))
+
+
 async def list_page(session: AsyncSession, owner: str, page: Page) -> tuple[list[Video], bool]:
     """Return a page of this owner's videos, newest first unless `ascending`, and whether more follow.
 

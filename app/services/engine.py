@@ -1,0 +1,136 @@
+"""The claim loop: takes due outputs from the database and gives each to its step, lane by lane.
+
+The row is the queue, so there is nothing to lose here: a lane only remembers what it is busy with. Lanes have limits
+of their own, so that a slow download never delays a poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.db import outputs
+from app.domain import jobs
+from app.domain.jobs import State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.db.session import Database
+    from app.domain.jobs import Job
+    from app.services.steps import Steps
+
+log = structlog.get_logger()
+
+_LONGEST_WAIT = 5.0  # seconds a lane sleeps at most; whatever it misses, it finds then
+_FAULT_SECONDS = 5.0  # until a step that raised is tried again
+_LEASE_MARGIN = 5.0  # seconds of lease that must be left when a paid request is sent
+
+
+@dataclass(eq=False)
+class Lane:
+    """One kind of work: which rows, how many at once, and what to do with each."""
+
+    name: str
+    states: frozenset[State] | None
+    slots: int
+    step: Callable[[Job], Awaitable[None]]
+    busy: set[asyncio.Task[None]] = field(default_factory=set)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Engine:
+    """Runs the lanes between `start` and `stop`."""
+
+    def __init__(self, database: Database, steps: Steps, clock: Callable[[], float], lease: float) -> None:
+        self._database = database
+        self._steps = steps
+        self._clock = clock
+        self._lease = lease
+        self._owner = f"engine-{secrets.token_hex(4)}"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._lanes = (
+            Lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
+            Lane("poll", frozenset({State.RUNNING}), 64, steps.poll),
+            Lane("store", frozenset({State.STORING}), 4, steps.keep),
+            Lane("cleanup", None, 4, steps.clean_up),
+        )
+
+    async def start(self) -> None:
+        """Take over what a previous process of this node left, and run."""
+        await self._database.write(outputs.release)
+        self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
+        self._tasks.append(asyncio.create_task(self._keep_leases(), name="leases"))
+
+    async def stop(self) -> None:
+        """Stop claiming, end the steps under way and hand their rows back."""
+        tasks = [*self._tasks, *(task for lane in self._lanes for task in lane.busy)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._database.write(partial(outputs.release, owner=self._owner))
+
+    def wake(self) -> None:
+        """Look at every lane now: something became due."""
+        for lane in self._lanes:
+            lane.wake.set()
+
+    async def _run(self, lane: Lane) -> None:
+        while True:
+            lane.wake.clear()
+            try:
+                wait = await self._claim(lane)
+            except Exception:
+                log.exception("lane cannot claim", lane=lane.name)
+                wait = _FAULT_SECONDS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await lane.wake.wait()
+
+    async def _claim(self, lane: Lane) -> float | None:
+        """Start the due work there is room for; return how long to wait for more (None: until woken)."""
+        free = lane.slots - len(lane.busy)
+        if free <= 0:
+            return None
+        claim = outputs.Claim(self._owner, self._clock(), self._lease, free)
+        async with self._database.read() as session:
+            due = await outputs.next_due(session, lane.states)
+        if due is None or due > claim.now:
+            return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
+        for job in await self._database.write(partial(outputs.claim, states=lane.states, claim=claim)):
+            task = asyncio.create_task(self._step(lane, job), name=f"{lane.name}-{job.id}")
+            lane.busy.add(task)
+            task.add_done_callback(partial(self._done, lane))
+        return 0.0
+
+    def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        lane.busy.discard(task)
+        self.wake()
+
+    async def _step(self, lane: Lane, job: Job) -> None:
+        try:
+            await lane.step(job)
+        except Exception:
+            log.exception("step failed", lane=lane.name, video=job.video_id, output=job.id, provider=job.provider)
+            retry = jobs.later(job, self._clock() + _FAULT_SECONDS)
+            with contextlib.suppress(Exception):  # the lease runs out by itself
+                await self._database.write(partial(outputs.apply, transition=retry))
+
+    async def _submit(self, job: Job) -> None:
+        deadline = time.monotonic() + self._lease - _LEASE_MARGIN
+        await self._steps.submit(job, lambda: time.monotonic() < deadline)
+
+    async def _keep_leases(self) -> None:
+        """Renew the leases of steps that take long."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            if any(lane.busy for lane in self._lanes):
+                until = self._clock() + self._lease
+                await self._database.write(partial(outputs.renew, owner=self._owner, until=until))

@@ -1,0 +1,193 @@
+"""Input images and videos of a request: found, checked, and kept for as long as its job needs them.
+
+A job owns its inputs: they are copied under `inputs/<video id>/`, so deleting the uploaded file or the source video
+never breaks a job that was accepted, and removing a job's inputs is one prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, assert_never
+
+from pydantic import TypeAdapter
+
+from app.db import files, videos
+from app.domain.errors import GatewayError
+from app.domain.requests import DataUri, FileId, NamedRef, Upload, Url, VideoId
+from app.media.data_uri import decode_data_uri
+from app.media.errors import MediaError
+from app.media.probe import inspect_image, inspect_video
+from app.providers.base import Input
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.db.session import Database
+    from app.domain.plain import Json
+    from app.media.fetch import Fetcher
+    from app.media.store import MediaStore
+
+MIB = 1 << 20
+IMAGE_LIMIT = 20 * MIB
+VIDEO_LIMIT = 200 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An input in a job's order: stored under `key`, or a `url` to fetch when the job is sent.
+
+    `width` and `height` are pixels and `seconds` the length of a video; all 0 while a URL is not fetched.
+    """
+
+    kind: Literal["image", "video"]
+    key: str | None = None
+    url: str | None = None
+    content_type: str = ""
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+
+
+_KEPT = TypeAdapter(list[Kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """An input before it is kept: a file of the request, something already stored, or a URL not fetched yet."""
+
+    facts: Kept
+    path: Path | None = None
+
+
+class Inputs:
+    """Gathers, keeps and hands out inputs."""
+
+    def __init__(self, database: Database, store: MediaStore, fetcher: Fetcher) -> None:
+        self._database = database
+        self._store = store
+        self._fetcher = fetcher
+
+    async def gather_image(self, owner: str, image: NamedRef, folder: Path) -> Gathered:
+        """Find and check one input image; `folder` is the request's own. Raises GatewayError naming the field."""
+        if isinstance(image.ref, VideoId):
+            raise GatewayError("invalid_image", f"{image.param}: expected an image, not a video.", param=image.param)
+        return await self._gather("image", owner, image, folder)
+
+    async def gather_video(self, owner: str, video: NamedRef, folder: Path) -> Gathered:
+        """Find and check one input video; `folder` is the request's own. Raises GatewayError naming the field."""
+        if isinstance(video.ref, VideoId):
+            return await self._finished_video(owner, video.ref, video.param)
+        return await self._gather("video", owner, video, folder)
+
+    async def gather_character(self, owner: str, character_id: str) -> Gathered:
+        """Find a character's reference frame. Raises GatewayError character_not_found."""
+        async with self._database.read() as session:
+            row = await files.get_character(session, owner, character_id)
+        if row is None:
+            raise GatewayError("character_not_found", f"Character {character_id!r} not found.", param="characters")
+        return Gathered(Kept("image", row.media_key, None, "image/png", row.width, row.height))
+
+    async def keep(self, video_id: str, gathered: list[Gathered]) -> Json:
+        """Store the inputs under the video and return what its order says of them."""
+        kept: list[Kept] = []
+        for index, item in enumerate(gathered):
+            key = f"{prefix(video_id)}/{index}"
+            if item.path:
+                await self._store.put_file(key, item.path, item.facts.content_type)
+            elif item.facts.key:
+                await self._store.copy(item.facts.key, key)
+            kept.append(item.facts if item.facts.url else replace(item.facts, key=key))
+        plain: Json = _KEPT.dump_python(kept, mode="json")
+        return plain
+
+    async def materialise(self, inputs: Json, folder: Path) -> list[Input]:
+        """Put a job's inputs into `folder` as files, fetching the URLs now. Raises MediaError."""
+        found: list[Input] = []
+        for index, item in enumerate(_KEPT.validate_python(inputs)):
+            path = folder / f"input-{index}"
+            if item.key:
+                await self._store.download(item.key, path)
+                found.append(Input(path, item.content_type, item.width, item.height, item.seconds))
+                continue
+            await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
+            facts = await _inspect(item.kind, path)
+            found.append(Input(path, facts.content_type, facts.width, facts.height, facts.seconds))
+        return found
+
+    async def drop(self, video_id: str) -> None:
+        """Forget the inputs of a video that has ended."""
+        await self._store.delete_prefix(prefix(video_id))
+
+    async def _gather(self, kind: Literal["image", "video"], owner: str, named: NamedRef, folder: Path) -> Gathered:
+        ref = named.ref
+        limit = IMAGE_LIMIT if kind == "image" else VIDEO_LIMIT
+        try:
+            match ref:
+                case Upload():
+                    return Gathered(await _inspect(kind, ref.path), ref.path)
+                case DataUri():
+                    path = _decode(ref, folder, limit)
+                    return Gathered(await _inspect(kind, path), path)
+                case FileId():
+                    return await self._uploaded(kind, owner, ref, named.param, folder)
+                case Url():
+                    await self._fetcher.check(ref.url)
+                    return Gathered(Kept(kind, url=ref.url))
+                case VideoId():
+                    raise AssertionError("video ids are looked up, not inspected")
+                case _:
+                    assert_never(ref)
+        except MediaError as error:
+            code = error.code if error.code != "media_unavailable" else f"invalid_{kind}"
+            raise GatewayError(code, f"{named.param}: {error.message}", param=named.param) from error
+
+    async def _uploaded(
+        self, kind: Literal["image", "video"], owner: str, ref: FileId, param: str, folder: Path
+    ) -> Gathered:
+        async with self._database.read() as session:
+            row = await files.get_file(session, owner, ref.id)
+        if row is None:
+            raise GatewayError("file_not_found", f"File {ref.id[:80]!r} not found.", param=f"{param}.file_id")
+        path = folder / ref.id
+        await self._store.download(row.media_key, path)
+        return Gathered(await _inspect(kind, path), path)
+
+    async def _finished_video(self, owner: str, ref: VideoId, param: str) -> Gathered:
+        async with self._database.read() as session:
+            video = await videos.get(session, owner, ref.id)
+        if video is None:
+            raise GatewayError("video_not_found", f"Video {ref.id[:80]!r} not found.", param=param)
+        output = next((row for row in video.outputs if row.index == ref.index and row.media_key), None)
+        if output is None:
+            state = f"is {video.row.status}" if len(video.outputs) > ref.index else f"has no output {ref.index}"
+            raise GatewayError("video_not_ready", f"Video {ref.id} {state}; a finished one is needed.", param=param)
+        return Gathered(
+            Kept(
+                kind="video",
+                key=f"{output.media_key}/video.mp4",
+                content_type=output.content_type or "video/mp4",
+                width=output.width or 0,
+                height=output.height or 0,
+                seconds=output.duration or 0.0,
+            )
+        )
+
+
+def prefix(video_id: str) -> str:
+    """Return where a video's inputs are kept."""
+    return f"inputs/{video_id}"
+
+
+async def _inspect(kind: Literal["image", "video"], path: Path) -> Kept:
+    if kind == "image":
+        image = await inspect_image(path)
+        return Kept(kind, content_type=image.content_type, width=image.width, height=image.height)
+    video = await inspect_video(path)
+    return Kept(kind, content_type=video.content_type, width=video.width, height=video.height, seconds=video.duration)
+
+
+def _decode(ref: DataUri, folder: Path, limit: int) -> Path:
+    _declared, data = decode_data_uri(ref.text, limit)
+    path = folder / f"data-{len(list(folder.iterdir()))}"
+    path.write_bytes(data)
+    return path

@@ -1,0 +1,77 @@
+"""Which model, at which provider, serves a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.domain.errors import GatewayError
+from app.domain.sizing import ParameterWarning
+
+if TYPE_CHECKING:
+    from app.domain.catalogue import Catalogue, Mode, Model, ModeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes. `asked` is the model in the client's words."""
+
+    asked: str
+    model: Model
+    provider: str
+    spec: ModeSpec
+    warnings: tuple[ParameterWarning, ...] = ()
+
+    @property
+    def executed_model(self) -> str:
+        """The model and where it runs, as `provider/model`."""
+        return f"{self.provider}/{self.model.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Chooses among the configured providers, in order of preference."""
+
+    catalogue: Catalogue
+    providers: tuple[str, ...]
+    default_model: str
+
+    def route(self, asked: str | None, mode: Mode) -> Route:
+        """Find the first provider that offers the model in this mode.
+
+        Raises GatewayError: model_not_found, unsupported_mode (naming the models that have it),
+        no_provider_configured.
+        """
+        name = asked or self.default_model
+        model, pinned = self.catalogue.find(name)
+        candidates = (pinned,) if pinned else self.providers
+        for provider in candidates:
+            offering = model.offerings.get(provider)
+            if provider in self.providers and offering and mode in offering.modes:
+                return Route(name, model, provider, offering.modes[mode])
+        if not any(provider in self.providers and provider in model.offerings for provider in candidates):
+            raise GatewayError(
+                "no_provider_configured",
+                f"No configured provider offers {name!r}. Configured: {', '.join(self.providers) or 'none'}.",
+                param="model",
+            )
+        others = ", ".join(self.catalogue.models_with(mode, self.providers)) or "none"
+        raise GatewayError(
+            "unsupported_mode",
+            f"Model {name!r} does not offer {mode}. Models that do: {others}.",
+            param="model",
+        )
+
+    def route_follow_up(self, source: str, mode: Mode) -> Route:
+        """Route an edit or extension that names no model: the source's own model, else one that has the mode."""
+        try:
+            return self.route(source, mode)
+        except GatewayError as error:
+            if error.code != "unsupported_mode":
+                raise
+        capable = self.catalogue.models_with(mode, self.providers)
+        default = self.catalogue.find(self.default_model)[0].id
+        used = self.route(default if default in capable or not capable else capable[0], mode)
+        message = f"model {source} does not offer {mode}; used {used.model.id}."
+        warning = ParameterWarning("model", "converted", source, used.model.id, message)
+        return Route(source, used.model, used.provider, used.spec, (warning,))
