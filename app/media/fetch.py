@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
@@ -68,9 +69,10 @@ class Fetcher:
 
     def _client(self) -> httpx.AsyncClient:
         # No connection is kept: one to an address could otherwise be reused for another name at that address, whose
-        # certificate was never checked. A client of its own also keeps no cookies.
+        # certificate was never checked. Cookies would likewise go by address.
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
-        return httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=_PATIENCE, limits=limits)
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        return httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=_PATIENCE, limits=limits, cookies=cookies)
 
     async def _follow(self, client: httpx.AsyncClient, url: str, target: Path, max_bytes: int) -> FetchedFile:
         following = url

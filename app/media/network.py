@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# The last label of a name has a letter; numbers, networks and IPv6 addresses do not match.
+_HOST_NAME = re.compile(r"([a-z0-9_-]+\.)*[a-z0-9_-]*[a-z][a-z0-9_-]*\.?")
 
 # Ranges that `is_global` of some supported Python calls public, although they are local, carry an IPv4 address that
 # a gateway on the way unpacks, or belong to nobody. Those the newest Python gets right are kept: 3.11 does not.
@@ -58,12 +62,12 @@ class NetworkPolicy:
         Raises ValueError for an entry that is none of these, such as a URL or a network with host bits.
         """
         entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
-        if entries == ["all"]:
+        if "all" in entries:
             return cls(everything=True)
         networks: list[Network] = []
         hosts: set[str] = set()
         for entry in entries:
-            if _is_host_name(entry):
+            if _HOST_NAME.fullmatch(entry):
                 hosts.add(entry.removesuffix("."))
                 continue
             try:
@@ -81,9 +85,3 @@ class NetworkPolicy:
 def _plain(address: Address) -> Address:
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
-
-
-def _is_host_name(entry: str) -> bool:
-    """Names have a letter in their last label; numbers, networks and IPv6 addresses do not end in one."""
-    labels = entry.removesuffix(".").split(".")
-    return all(label.replace("-", "").isalnum() and label.isascii() for label in labels) and not labels[-1].isdigit()

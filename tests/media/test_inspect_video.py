@@ -6,6 +6,7 @@ import asyncio
 import struct
 from typing import TYPE_CHECKING
 
+import av
 import pytest
 from PIL import Image
 
@@ -210,20 +211,27 @@ async def test_a_video_wider_than_4096_px_is_refused(film: Film) -> None:
 
 async def test_a_track_that_lies_in_another_file_is_not_followed(film: Film, tmp_path: Path) -> None:
     secret = film("secret.mov", options=FAST_START)
-    clip = write(tmp_path / "a.mov", secret.read_bytes())
-    data = clip.read_bytes()
-    at = data.index(b"dref")
-    path = str(secret).encode()
-    entry = b"url " + b"\0\0\0\0" + b"file://" + path + b"\0"  # flags 0: the media is elsewhere
-    size = int.from_bytes(data[at + 12 : at + 16], "big")
-    grown = struct.pack(">I", len(entry) + 4) + entry
-    changed = data[: at + 12] + grown + data[at + 12 + size :]
+    trap = write(tmp_path / "a.mov", pointing_elsewhere(secret.read_bytes(), str(secret).encode()))
+    follow = {"enable_drefs": "1", "use_absolute_path": "1"}
+    with av.open(str(trap), format="mov", options=follow) as container:
+        assert next(container.decode(video=0)).width == 160, "ffmpeg would follow if it were allowed to"
+    await refusal(trap)
+
+
+def pointing_elsewhere(data: bytes, path: bytes) -> bytes:
+    """Blank the frames of a MOV file and name the file at `path` as the place where they are."""
+    volume_and_name = bytes(150)
+    alias = b"alis" + bytes(4) + volume_and_name + struct.pack(">HH", 2, len(path)) + path + bytes(len(path) % 2)
+    entry = struct.pack(">I", len(alias) + 8) + alias + b"\xff\xff\0\0"
+    at = data.index(b"dref") + 12
+    old = int.from_bytes(data[at : at + 4], "big")
+    changed = data[:at] + entry + data[at + old :]
     for box in (b"dref", b"dinf", b"minf", b"mdia", b"trak", b"moov"):
-        place = changed.rindex(box, 0, at + 4)
-        larger = int.from_bytes(changed[place - 4 : place], "big") + len(grown) - size
-        changed = changed[: place - 4] + struct.pack(">I", larger) + changed[place:]
-    start = changed.index(b"mdat") + 4
-    await refusal(write(clip, changed[:start] + bytes(len(changed) - start)))
+        place = changed.rindex(box, 0, at) - 4
+        size = int.from_bytes(changed[place : place + 4], "big") + len(entry) - old
+        changed = changed[:place] + struct.pack(">I", size) + changed[place + 4 :]
+    frames = changed.index(b"mdat") + 4
+    return changed[:frames] + bytes(len(changed) - frames)
 
 
 async def test_hostile_files_leave_nothing_behind_in_their_folder(film: Film, tmp_path: Path) -> None:
