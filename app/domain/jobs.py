@@ -77,7 +77,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A stored result: where it is, and what the file itself says."""
+    """A stored result: where it is, what the file itself says, and its cost in micro-dollars where known."""
 
     key: str
     content_type: str
@@ -87,6 +87,7 @@ class Media:
     duration: float
     fps: float
     num_frames: int
+    cost: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ def stored(job: Job, media: Media, now: float) -> Transition:
         "duration": media.duration,
         "fps": media.fps,
         "num_frames": media.num_frames,
+        "cost": media.cost,
     }
     values = Released(now, {**facts, "progress": 100, "completed_at": now, "cleanup": True}).values()
     return Transition(job, values, State.COMPLETED)

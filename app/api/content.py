@@ -1,0 +1,139 @@
+"""/videos/{id}/content: the bytes of a finished output, by key or by signed link, with ranges."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.api import docs
+from app.api.deps import Gateway, Services
+from app.db import videos
+from app.db.videos import Video
+from app.domain.errors import GatewayError
+from app.domain.jobs import State
+
+if TYPE_CHECKING:
+    from app.media.store import StoredObject
+
+router = APIRouter(tags=["videos"])
+
+Variant: TypeAlias = Literal["video", "thumbnail", "spritesheet"]
+
+_FILES: dict[Variant, tuple[str, str]] = {
+    "video": ("video.mp4", "video/mp4"),
+    "thumbnail": ("thumbnail.webp", "image/webp"),
+    "spritesheet": ("spritesheet.jpg", "image/jpeg"),
+}
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_DOC: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {} for _, kind in _FILES.values()}, "description": "The file."},
+    206: {"description": "The range asked for."},
+    304: {"description": "Not modified."},
+    **docs.errors("video_not_found", "video_not_ready", "range_not_satisfiable", "invalid_value"),
+}
+
+
+@router.get("/videos/{video_id}/content", response_class=Response, responses=_DOC)
+@router.head("/videos/{video_id}/content", response_class=Response, include_in_schema=False)
+async def get_content(
+    video_id: str,
+    request: Request,
+    gateway: Services,
+    variant: Variant = "video",
+    index: Annotated[int, Query(ge=0, le=9)] = 0,
+    expires: Annotated[int | None, Query(ge=0, le=1 << 40)] = None,
+    signature: Annotated[str | None, Query(max_length=128)] = None,
+) -> Response:
+    """Download the video, its thumbnail (WebP) or its spritesheet (JPEG, 4x4 frames)."""
+    video = await _find(video_id, request, gateway, index, expires, signature)
+    key = _media_key(video, index)
+    name, content_type = _FILES[variant]
+    stored = await gateway.store.head(f"{key}/{name}")
+    etag = f'"{video.outputs[index].id}-{variant}-{stored.size}"'
+    headers = {
+        "accept-ranges": "bytes",
+        "etag": etag,
+        "last-modified": format_datetime(stored.modified, usegmt=True),
+        "cache-control": "private, max-age=3600",
+        "content-disposition": f'inline; filename="{video.row.id}-{index}.{name.rpartition(".")[2]}"',
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox",
+    }
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    span = _span(request, etag, headers["last-modified"], stored)
+    headers["content-length"] = str(span.end - span.start)
+    if span.partial:
+        headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{stored.size}"
+    status = 206 if span.partial else 200
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=content_type)
+    return StreamingResponse(
+        gateway.store.stream(f"{key}/{name}", span.start, span.end), status, headers, media_type=content_type
+    )
+
+
+async def _find(
+    video_id: str, request: Request, gateway: Gateway, index: int, expires: int | None, signature: str | None
+) -> Video:
+    """Find the video for the holder of a signed link, or for its owner."""
+    if signature is None:
+        caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
+        return await gateway.videos.get(caller.owner, video_id)
+    if not gateway.links.allows(video_id, index, expires or 0, signature):
+        raise GatewayError("invalid_api_key", "The link has expired or was altered; retrieve the video for a new one.")
+    async with gateway.database.read() as session:
+        video = await videos.get_linked(session, video_id)
+    if video is None:
+        raise GatewayError("video_not_found", f"Video {video_id[:80]!r} not found.", param="video_id")
+    return video
+
+
+def _media_key(video: Video, index: int) -> str:
+    """Return where the output is stored. Raises GatewayError video_not_found or video_not_ready."""
+    if index >= len(video.outputs):
+        message = f"Video {video.row.id} has {len(video.outputs)} output(s), numbered from 0; there is no {index}."
+        raise GatewayError("video_not_found", message, param="index")
+    output = video.outputs[index]
+    if output.media_key is None:
+        state = f"failed: {output.error_message}" if output.state == State.FAILED else "is not ready yet"
+        raise GatewayError("video_not_ready", f"Output {index} of video {video.row.id} {state}.", param="video_id")
+    return output.media_key
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    start: int
+    end: int
+    partial: bool
+
+
+def _span(request: Request, etag: str, modified: str, stored: StoredObject) -> _Span:
+    """Read the Range header (RFC 9110, 14.2): one range; anything else means the whole file."""
+    whole = _Span(0, stored.size, partial=False)
+    match = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if match is None or not any(match.groups()) or request.headers.get("if-range", etag) not in (etag, modified):
+        return whole
+    first, last = match.groups()
+    if not first:
+        start, end = max(0, stored.size - int(last)), stored.size
+    else:
+        start, end = int(first), min(stored.size, int(last) + 1) if last else stored.size
+        if last and int(last) < int(first):
+            return whole
+    if start >= end:
+        raise _Unsatisfiable(stored.size)
+    return _Span(start, end, partial=True)
+
+
+class _Unsatisfiable(GatewayError):
+    """A range beyond the file; the answer says how long the file is."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__("range_not_satisfiable", f"The range lies outside the file of {size} bytes.", param="Range")
+        self.headers = {"content-range": f"bytes */{size}"}

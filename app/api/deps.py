@@ -1,0 +1,86 @@
+"""What routes ask for: the services, the caller, and a folder for one request's files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from app.domain.errors import GatewayError
+from app.services.accounts import Caller
+
+if TYPE_CHECKING:
+    from app.db.session import Database
+    from app.domain.catalogue import Catalogue
+    from app.media.store import MediaStore
+    from app.providers.base import Provider
+    from app.services.accounts import Accounts
+    from app.services.library import Library
+    from app.services.links import Links
+    from app.services.videos import Videos
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything the HTTP surface stands on; `main` puts one on `app.state.gateway`."""
+
+    videos: Videos
+    library: Library
+    accounts: Accounts
+    links: Links
+    store: MediaStore
+    database: Database
+    catalogue: Catalogue
+    providers: dict[str, Provider]
+    public_url: str | None
+    uploads: Path
+    default_poll_ms: int
+
+
+async def get_gateway(request: Request) -> Gateway:
+    """Return the gateway's services. Async, because FastAPI runs sync dependencies in a thread."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+Services = Annotated[Gateway, Depends(get_gateway)]
+
+
+async def get_caller(request: Request, gateway: Services) -> Caller:
+    """Recognise the caller. Raises GatewayError missing_api_key or invalid_api_key."""
+    return await gateway.accounts.authenticate(request.headers.get("authorization"))
+
+
+Client = Annotated[Caller, Depends(get_caller)]
+
+
+async def get_admin(caller: Client) -> Caller:
+    """Let only admins through. Raises GatewayError permission_denied."""
+    if caller.role != "admin":
+        raise GatewayError("permission_denied", "This needs an admin key.")
+    return caller
+
+
+Admin = Annotated[Caller, Depends(get_admin)]
+
+
+async def get_folder(gateway: Services) -> AsyncIterator[Path]:
+    """Give the request a folder of its own, removed when it is answered."""
+    folder = Path(tempfile.mkdtemp(dir=gateway.uploads))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+Folder = Annotated[Path, Depends(get_folder)]
+
+
+def base_url(request: Request, gateway: Gateway) -> str:
+    """Return the address clients reach us at, without a slash at the end."""
+    return gateway.public_url or str(request.base_url).rstrip("/")

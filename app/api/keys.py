@@ -1,0 +1,51 @@
+"""/keys: API keys, for admins."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
+
+from app.api import docs, schemas
+from app.api.deps import Admin, Services
+from app.db.tables import ApiKeyRow
+
+router = APIRouter(tags=["keys"])
+
+_FORBIDDEN = docs.errors("permission_denied", "invalid_value")
+
+
+@router.post("/keys", response_model=schemas.KeyObject, responses=_FORBIDDEN)
+async def create_key(gateway: Services, _admin: Admin, wanted: Annotated[schemas.KeyRequest, Body()]) -> JSONResponse:
+    """Make a key. It is shown in this answer and never again; from the first key on, every request needs one."""
+    row, secret = await gateway.accounts.create_key(wanted.name, wanted.role)
+    return JSONResponse({**_key(row), "key": secret})
+
+
+@router.get("/keys", response_model=schemas.KeyList, responses=_FORBIDDEN)
+async def list_keys(gateway: Services, _admin: Admin) -> JSONResponse:
+    """List every key."""
+    return JSONResponse({"object": "list", "data": [_key(row) for row in await gateway.accounts.list_keys()]})
+
+
+@router.delete(
+    "/keys/{key_id}", response_model=schemas.KeyDeleted, responses=docs.errors("permission_denied", "not_found")
+)
+async def revoke_key(key_id: str, gateway: Services, _admin: Admin) -> JSONResponse:
+    """End a key at once."""
+    await gateway.accounts.revoke_key(key_id)
+    return JSONResponse({"id": key_id, "object": "api_key.deleted", "deleted": True})
+
+
+def _key(row: ApiKeyRow) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "object": "api_key",
+        "name": row.name,
+        "role": row.role,
+        "prefix": row.prefix,
+        "created_at": int(row.created_at),
+        "last_used_at": None if row.last_used_at is None else int(row.last_used_at),
+        "revoked_at": None if row.revoked_at is None else int(row.revoked_at),
+    }

@@ -1,0 +1,104 @@
+"""/models: OpenAI's list, and what each model can do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from app.api import docs, schemas
+from app.api.deps import Client, Gateway, Services
+from app.domain.catalogue import Model, ModeSpec
+from app.domain.formats import frame_size, parse_ratio
+from app.domain.parameters import parameters
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", response_model=schemas.ModelList, responses=docs.errors())
+async def list_models(gateway: Services, _caller: Client) -> JSONResponse:
+    """List the models that a configured provider offers."""
+    data = [_model(model, gateway) for model in gateway.catalogue.models.values() if _providers(model, gateway)]
+    return JSONResponse({"object": "list", "data": data})
+
+
+@router.get("/models/{model_id:path}", response_model=schemas.ModelObject, responses=docs.errors("model_not_found"))
+async def retrieve_model(
+    model_id: str,
+    gateway: Services,
+    _caller: Client,
+    *,
+    schema: Annotated[bool, Query(description="Add each parameter's type, values and handling.")] = False,
+) -> JSONResponse:
+    """Describe one model, by id, alias or provider/model."""
+    model, _pinned = gateway.catalogue.find(model_id)
+    shown = _model(model, gateway)
+    if schema:
+        shown["parameters"] = [
+            {
+                "name": each.name,
+                "type": each.type,
+                "required": each.required,
+                "default": each.default,
+                "values": list(each.values),
+                "modes": [mode.value for mode in each.modes],
+                "handling": each.handling,
+                "description": each.description,
+            }
+            for each in parameters(model)
+        ]
+    return JSONResponse(shown)
+
+
+def _model(model: Model, gateway: Gateway) -> dict[str, object]:
+    providers = _providers(model, gateway)
+    offered = [model.offerings[name] for name in providers]
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owner,
+        "name": model.name,
+        "description": model.description,
+        "aliases": [alias for alias, target in gateway.catalogue.aliases.items() if target == model.id],
+        "capabilities": [mode.value for mode in model.modes if any(mode in offer.modes for offer in offered)],
+        "modes": [
+            _mode(mode.value, spec, [offer.provider for offer in offered if mode in offer.modes])
+            for mode, spec in model.modes.items()
+        ],
+        "prices": [
+            {
+                "provider": offer.provider,
+                "mode": mode.value,
+                "per_second": spec.price.second,
+                "per_input_image": spec.price.image,
+                "per_input_second": spec.price.input_second,
+            }
+            for offer in model.offerings.values()
+            for mode, spec in offer.modes.items()
+            if spec.price
+        ],
+        "providers": providers,
+        "prompt_limit": model.prompt_limit,
+    }
+
+
+def _providers(model: Model, gateway: Gateway) -> list[str]:
+    return [name for name in gateway.providers if name in model.offerings]
+
+
+def _mode(mode: str, spec: ModeSpec, providers: list[str]) -> dict[str, object]:
+    shapes = [parse_ratio(ratio) for ratio in spec.ratios]
+    sizes = [frame_size(tier, shape) for tier in spec.resolutions for shape in shapes]
+    return {
+        "mode": mode,
+        "providers": providers,
+        "aspect_ratios": list(spec.ratios),
+        "default_aspect_ratio": spec.default_ratio,
+        "resolutions": list(spec.resolutions),
+        "default_resolution": spec.default_resolution,
+        "sizes": [f"{width}x{height}" for width, height in sizes],
+        "seconds": spec.seconds.model_dump() if spec.seconds else None,
+        "max_images": spec.images.max,
+    }

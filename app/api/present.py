@@ -1,0 +1,91 @@
+"""Rows into wire shapes: pure, and the only place that decides what clients see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.domain.jobs import State, public_status
+from app.domain.pricing import dollars
+
+if TYPE_CHECKING:
+    from app.db.tables import OutputRow, VideoRow
+    from app.db.videos import Video
+    from app.domain.plain import Json
+    from app.services.links import Links
+
+
+def video_object(video: Video, base_url: str, links: Links, provider_name: str) -> dict[str, Json]:
+    """Build the public video object (`schemas.VideoObject`)."""
+    row = video.row
+    outputs = [_output(row, output, base_url, links) for output in video.outputs]
+    finished = row.status == "completed"
+    first = next((output for output in outputs if output["status"] == "completed"), None) if finished else None
+    return {
+        "id": row.id,
+        "object": "video",
+        "model": row.model,
+        "status": row.status,
+        "progress": row.progress,
+        "created_at": int(row.created_at),
+        "completed_at": _whole(row.completed_at) if finished else None,
+        "expires_at": _whole(row.expires_at),
+        "prompt": row.prompt,
+        "size": row.size,
+        "seconds": row.seconds,
+        "remixed_from_video_id": row.remixed_from,
+        "error": _error(row.error_code, row.error_message) if row.status == "failed" else None,
+        "url": first["url"] if first else None,
+        "output": {name: first[name] for name in _FILE_FACTS} if first else None,
+        "outputs": list(outputs),
+        "n": row.n,
+        "metadata": _metadata(video, provider_name),
+        "warnings": list(row.warnings),
+    }
+
+
+_FILE_FACTS = ("url", "content_type", "size_bytes", "width", "height", "duration", "fps", "num_frames")
+
+
+def _output(video: VideoRow, output: OutputRow, base_url: str, links: Links) -> dict[str, Json]:
+    done = output.state == State.COMPLETED
+    url = f"{base_url}/v1/videos/{video.id}/content?{links.query(video.id, output.index)}" if done else None
+    return {
+        "index": output.index,
+        "status": public_status(State(output.state)),
+        "progress": output.progress,
+        "url": url,
+        "content_type": output.content_type,
+        "size_bytes": output.size_bytes,
+        "width": output.width,
+        "height": output.height,
+        "duration": output.duration,
+        "fps": output.fps,
+        "num_frames": output.num_frames,
+        "error": _error(output.error_code, output.error_message),
+    }
+
+
+def _metadata(video: Video, provider_name: str) -> dict[str, Json]:
+    """Put the caller's own pairs and the gateway's facts together; money in dollars."""
+    row = video.row
+    costs = [output.cost for output in video.outputs]
+    known = [cost for cost in costs if cost is not None]
+    return {
+        **row.pairs,
+        "provider": row.provider,
+        "provider_name": provider_name,
+        "executed_model": row.executed_model,
+        "upstream_id": next((str(o.operation["id"]) for o in video.outputs if o.operation), None),
+        "cost_estimate": None if row.cost_estimate is None else dollars(row.cost_estimate),
+        "cost": dollars(sum(known)) if known else None,
+        "cost_currency": "USD",
+        "attempts": sum(output.attempts for output in video.outputs),
+    }
+
+
+def _error(code: str | None, message: str | None) -> dict[str, Json] | None:
+    return None if code is None else {"code": code, "message": message or ""}
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds)

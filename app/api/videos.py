@@ -1,0 +1,201 @@
+"""/videos: create, dry run, retrieve, list, delete, cancel, remix, edits, extensions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from app.api import docs, schemas
+from app.api.deps import Client, Folder, Gateway, Services, base_url
+from app.api.forms import Body, read_body
+from app.api.present import video_object
+from app.db.videos import Page, Video
+from app.domain.catalogue import Mode
+from app.domain.errors import invalid
+from app.domain.plain import Json
+from app.domain.pricing import total
+from app.domain.requests import VideoRequest, parse
+from app.services.accounts import Caller
+from app.services.videos import Plan
+
+router = APIRouter(tags=["videos"])
+
+_ERRORS = docs.errors(*docs.INVALID)
+_CREATE_DOC = docs.body(docs.CREATE, ["prompt"], "input_reference", "reference_images", "input_video")
+DryRun = Annotated[bool, Query(alias="dryRun", description="Validate and price only; makes no job.")]
+
+
+@router.post("/videos", openapi_extra=_CREATE_DOC, response_model=schemas.VideoObject, responses=_ERRORS)
+@router.post(
+    "/videos/generations",
+    openapi_extra=_CREATE_DOC,
+    include_in_schema=False,
+    response_model=schemas.VideoObject,
+    responses=_ERRORS,
+)
+async def create_video(
+    request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
+) -> JSONResponse:
+    """Make a video from text, an image, reference images or a video."""
+    body = await read_body(request, folder)
+    return await _accept(request, gateway, caller, folder, body, parse(body), dry_run=dry_run)
+
+
+@router.post(
+    "/videos/edits",
+    openapi_extra=docs.body(docs.EDIT, ["prompt", "video"], "video"),
+    response_model=schemas.VideoObject,
+    responses=_ERRORS,
+)
+async def edit_video(
+    request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
+) -> JSONResponse:
+    """Change a video."""
+    body = await read_body(request, folder)
+    return await _accept(request, gateway, caller, folder, body, parse(body, Mode.EDIT), dry_run=dry_run)
+
+
+@router.post(
+    "/videos/extensions",
+    openapi_extra=docs.body(docs.EDIT, ["prompt", "video"], "video"),
+    response_model=schemas.VideoObject,
+    responses=_ERRORS,
+)
+async def extend_video(
+    request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
+) -> JSONResponse:
+    """Continue a video; `seconds` is the length of the new part."""
+    body = await read_body(request, folder)
+    return await _accept(request, gateway, caller, folder, body, parse(body, Mode.EXTEND), dry_run=dry_run)
+
+
+@router.post(
+    "/videos/{video_id}/remix",
+    openapi_extra=docs.body(docs.REMIX, ["prompt"]),
+    response_model=schemas.VideoObject,
+    responses=_ERRORS,
+)
+async def remix_video(
+    video_id: str, request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
+) -> JSONResponse:
+    """Edit a finished video; the result remembers where it came from."""
+    body = {**await read_body(request, folder), "video": {"id": video_id}}
+    remix = replace(parse(body, Mode.EDIT), remixed_from=video_id)
+    await gateway.videos.get(caller.owner, video_id)
+    return await _accept(request, gateway, caller, folder, body, remix, dry_run=dry_run)
+
+
+@router.get("/videos", response_model=schemas.VideoList, responses=docs.errors("invalid_value"))
+async def list_videos(
+    request: Request,
+    gateway: Services,
+    caller: Client,
+    query: Annotated[schemas.ListQuery, Query()],
+) -> JSONResponse:
+    """List your videos, newest first."""
+    page = Page(
+        after=query.after,
+        limit=query.limit,
+        ascending=query.order == "asc",
+        status=query.status,
+        model=query.model,
+        created_after=query.created_after,
+        created_before=query.created_before,
+    )
+    found, has_more = await gateway.videos.list_page(caller.owner, page)
+    data = [_show(request, gateway, video) for video in found]
+    ids = [video.row.id for video in found]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": data,
+            "first_id": ids[0] if ids else None,
+            "last_id": ids[-1] if ids else None,
+            "has_more": has_more,
+        }
+    )
+
+
+@router.get("/videos/{video_id}", response_model=schemas.VideoObject, responses=docs.errors("video_not_found"))
+async def retrieve_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
+    """Retrieve one video."""
+    return _answer(request, gateway, await gateway.videos.get(caller.owner, video_id))
+
+
+@router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))
+async def delete_video(video_id: str, gateway: Services, caller: Client) -> JSONResponse:
+    """Cancel the video if it is live, and remove it with its media."""
+    await gateway.videos.delete(caller.owner, video_id)
+    return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
+
+
+@router.post("/videos/{video_id}/cancel", response_model=schemas.VideoObject, responses=docs.errors("video_not_found"))
+async def cancel_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
+    """Stop a live video; a finished one is returned unchanged."""
+    return _answer(request, gateway, await gateway.videos.cancel(caller.owner, video_id))
+
+
+async def _accept(
+    request: Request,
+    gateway: Gateway,
+    caller: Caller,
+    folder: Path,
+    body: Body,
+    wanted: VideoRequest,
+    *,
+    dry_run: bool,
+) -> JSONResponse:
+    """Create the video, or only price it."""
+    wanted = _with_key_of(request, wanted)
+    if dry_run:
+        return JSONResponse(_estimate(wanted, await gateway.videos.plan(caller.owner, wanted, folder)))
+    retries = request.headers.get("x-stainless-retry-count", "0")
+    is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
+    created = await gateway.videos.create(caller.owner, wanted, body, folder, is_retry=is_retry)
+    headers = {"idempotent-replayed": "true"} if created.replayed else {}
+    return _answer(request, gateway, created.video, headers)
+
+
+def _with_key_of(request: Request, wanted: VideoRequest) -> VideoRequest:
+    """Take the Idempotency-Key header, bare or quoted as a structured field; it beats the body's."""
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return wanted
+    key = header.strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    if not 1 <= len(key) <= 256:  # noqa: PLR2004 - the limit is in the message
+        raise invalid("Idempotency-Key", f"Invalid Idempotency-Key: {len(key)} characters; 1 to 256 are accepted.")
+    return replace(wanted, idempotency_key=key)
+
+
+def _answer(request: Request, gateway: Gateway, video: Video, headers: dict[str, str] | None = None) -> JSONResponse:
+    headers = headers or {}
+    if video.row.status in ("queued", "in_progress"):
+        headers["openai-poll-after-ms"] = str(gateway.default_poll_ms)
+    return JSONResponse(_show(request, gateway, video), headers=headers)
+
+
+def _show(request: Request, gateway: Gateway, video: Video) -> dict[str, Json]:
+    provider = gateway.providers.get(video.row.provider)
+    name = provider.title if provider else video.row.provider
+    return video_object(video, base_url(request, gateway), gateway.links, name)
+
+
+def _estimate(wanted: VideoRequest, plan: Plan) -> dict[str, object]:
+    return {
+        "estimated": True,
+        "model": plan.route.model.id,
+        "provider": plan.route.provider,
+        "total_cost_micros": total(plan.components) if plan.components is not None else None,
+        "currency": "USD",
+        "components": [asdict(component) for component in plan.components or ()],
+        "size": plan.sized.size,
+        "seconds": plan.seconds,
+        "n": wanted.n,
+        "warnings": [asdict(warning) for warning in plan.warnings],
+    }
