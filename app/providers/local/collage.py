@@ -91,8 +91,9 @@ def _trimmed(picture: Image.Image) -> Image.Image:
     """Cut very long pictures to shapes that can stand next to each other."""
     low, high = _SHAPES
     shape = min(max(picture.width / picture.height, low), high)
-    size = min(picture.width, picture.height * shape), min(picture.height, picture.width / shape)
-    return ImageOps.fit(picture, (max(1, round(size[0])), max(1, round(size[1]))))
+    width, height = min(picture.width, picture.height * shape), min(picture.height, picture.width / shape)
+    left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)
+    return picture.crop((left, top, picture.width - left, picture.height - top))
 
 
 def _split(pictures: list[Image.Image], rows: int) -> list[list[Image.Image]]:

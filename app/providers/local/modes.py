@@ -34,6 +34,7 @@ _SPARE = 1.14  # a still picture is kept this much larger than the frame, so tha
 _NEARER = 0.13  # of the width: how much a still picture grows in a clip
 _PUSH = 0.5  # of the width: how much the last frame of a source grows while it dissolves
 _OVERLAP_SECONDS = 0.6  # of old and new sound
+_CARD_SHARE = 1.2  # of the frame's sides: more than a single reference's card takes; n of them share the area
 _FOCI = (0.0, 0.5, 1.0)  # what keeps its place exactly while the picture grows; see Zoom
 
 
@@ -91,8 +92,9 @@ def _image(spec: RenderSpec, stage: Stage) -> Film:
 
 def _references(spec: RenderSpec, stage: Stage) -> Film:
     _first(spec.images)
-    frame = stage.width, stage.height
-    pictures = [fitting(open_picture(Path(path), frame), frame) for path in spec.images]
+    share = min(1.0, _CARD_SHARE / len(spec.images) ** 0.5)
+    room = round(stage.width * share), round(stage.height * share)
+    pictures = [fitting(open_picture(Path(path), room), room) for path in spec.images]
     kicker = "Reference to video" if len(pictures) == 1 else f"{len(pictures)} references to video"
     return _generated(Collage(pictures, stage), stage, kicker)
 

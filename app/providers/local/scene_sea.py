@@ -1,4 +1,4 @@
-"""The sea under a low sun: swell, glitter on the water, a headland and a sail."""
+"""The sea under a low sun: swell, glitter on the water and a sail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from PIL import Image, ImageChops, ImageDraw
 
 from app.providers.local.canvas import Layer, flat, grey, painted, yuv
 from app.providers.local.palette import mixed
-from app.providers.local.ridges import ridge
 from app.providers.local.shapes import disc, even, gradient, noise
 from app.providers.local.sky import decks, sky
 
@@ -41,8 +40,6 @@ class Sea:
         self._shine = tuple(round(float(level)) for level in yuv(mixed(palette.sun, (1.0, 1.0, 1.0), 0.3)))
         self._crest = tuple(round(float(level)) for level in yuv(mixed(far, palette.sun, 0.35)))
         self._trough = tuple(round(float(level)) for level in yuv(mixed(near, palette.dark, 0.7)))
-        land = mixed(palette.haze, palette.dark, 0.45)
-        self._land = ridge(stage, _HORIZON - 0.075, 0.075, (land, mixed(land, palette.haze, 0.4)), 0.1, trees=False)
         self._sail = _sail(stage)
         self._sail_x = stage.width * float(stage.rng.uniform(0.2, 0.8))
 
