@@ -1,14 +1,23 @@
-"""Real videos, made on the spot."""
+"""Real videos made on the spot, and a web server that sends exactly the bytes it is told to."""
 
 from __future__ import annotations
 
+import asyncio
+import io
+from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 import av
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
+from app.media.fetch import Fetcher
+from app.media.network import NetworkPolicy
+from tests.media.site import Site
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from av.container import OutputContainer
@@ -99,6 +108,24 @@ def _add_sound(container: OutputContainer, track: av.AudioStream, seconds: float
 
 
 @pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """Write sound with a cover, which MP4 keeps as a video track of one picture."""
+    target, cover = tmp_path / "song.mp4", io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(cover, "JPEG")
+    with av.open(str(target), "w") as container:
+        sound = _sound_track(container)
+        track = container.add_stream("mjpeg", rate=25)
+        track.width, track.height, track.pix_fmt = 64, 64, "yuvj420p"
+        track.disposition = Disposition.attached_pic
+        container.start_encoding()
+        packet = av.Packet(cover.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.time_base = track, 0, 0, Fraction(1, 25)
+        container.mux(packet)
+        _add_sound(container, sound, 1.0)
+    return target
+
+
+@pytest.fixture
 def noise(tmp_path: Path) -> Path:
     """Write a video that no codec can make small."""
     target = tmp_path / "noise.mp4"
@@ -112,3 +139,18 @@ def noise(tmp_path: Path) -> Path:
             container.mux(track.encode(frame))
         container.mux(track.encode(None))
     return target
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    made = Site()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    yield made
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+def fetcher() -> Fetcher:
+    return Fetcher(NetworkPolicy.parse("127.0.0.1"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from app.children import ChildError
 from app.media import probe
 from app.media.errors import MediaError
 from app.media.probe import ImageFacts, inspect_image
@@ -193,6 +194,16 @@ async def test_an_image_that_takes_too_long_is_refused(tmp_path: Path, monkeypat
     monkeypatch.setattr(probe, "_WALL_SECONDS", 0.001)
     with pytest.raises(MediaError, match="takes too long"):
         await inspect_image(tmp_path / "a")
+
+
+async def test_a_child_that_crashes_is_a_refusal_without_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(*_arguments: object, **_options: object) -> None:
+        raise ChildError("crashed", "the process ended in /srv/secret (exit status -11)")
+
+    monkeypatch.setattr("app.children.run", run)
+    assert "secret" not in await refusal(tmp_path / "a", b"")
 
 
 def test_the_limits_hold_in_the_process_that_sets_them() -> None:

@@ -15,11 +15,9 @@ from app.media.probe import grab_frame, inspect_video, make_pictures
 from app.media.sniff import video_container
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-    from typing import TypeAlias
 
-    Film: TypeAlias = Callable[..., Path]
+    from tests.media.conftest import Film
 
 FAST_START = {"movflags": "faststart"}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
@@ -156,6 +154,10 @@ async def test_a_picture_is_not_a_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm"])
 async def test_sound_alone_is_not_a_video(film: Film, name: str) -> None:
     assert "no video track" in await refusal(film(name, codec=None, sound=1))
+
+
+async def test_a_song_with_a_cover_picture_is_not_a_video(song: Path) -> None:
+    assert "no video track" in await refusal(song)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,9 @@ from app.media.errors import MediaError
 from app.media.probe import grab_frame, inspect_video, make_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-    from typing import TypeAlias
 
-    Film: TypeAlias = Callable[..., Path]
+    from tests.media.conftest import Film
 
 CLIPS = [
     ("a.mp4", "libx264", None),
