@@ -11,14 +11,18 @@ import structlog
 def configure_logs(log_format: str, level: str) -> None:
     """Set up structlog for the process; `log_format` is auto, json or text."""
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
-    render = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    # Plain tracebacks: the pretty ones print local variables, and those hold keys and prompts.
+    render = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if text
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            render,
+            *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),

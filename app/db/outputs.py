@@ -60,7 +60,8 @@ async def claim(session: AsyncSession, states: Collection[State] | None, claim: 
     if not rows:
         return []
     wanted = {row.video_id for row in rows}
-    orders = dict((await session.execute(select(VideoRow.id, VideoRow.order).where(VideoRow.id.in_(wanted)))).t.all())
+    found = await session.execute(select(VideoRow.id, VideoRow.order).where(VideoRow.id.in_(wanted)))
+    orders = {video.id: video.order for video in found}
     return [_job(row, orders[row.video_id]) for row in sorted(rows, key=lambda row: row.run_at or 0)]
 
 

@@ -29,8 +29,9 @@ class Database:
     """Readers apart from the one writer. `start` before use, `close` at the end."""
 
     def __init__(self, url: str) -> None:
-        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0)
-        self._read_engine = create_async_engine(url, pool_size=_READERS, max_overflow=0)
+        # Parameters are prompts and hashes of keys: they have no place in a traceback.
+        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+        self._read_engine = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
         event.listen(self._write_engine.sync_engine, "connect", _prepare_writer)
         event.listen(self._write_engine.sync_engine, "begin", _begin_immediate)
         event.listen(self._read_engine.sync_engine, "connect", _prepare_reader)

@@ -100,6 +100,7 @@ class Videos:
             if winner:
                 return winner
             session.add(row)
+            await session.flush()  # outputs refer to the video
             session.add_all(self._output(row, index) for index in range(request.n))
             if request.idempotency_key:
                 await videos.remember_key(session, owner, request.idempotency_key, row)
@@ -313,9 +314,6 @@ def _about_the_gateway(request: VideoRequest) -> list[ParameterWarning]:
     if request.characters:
         message = "characters are sent as reference images of their video."
         found.append(ParameterWarning("characters", "emulated", ", ".join(request.characters), None, message))
-    if request.n > 1:
-        message = f"n {request.n} is made by {request.n} parallel jobs."
-        found.append(ParameterWarning("n", "emulated", str(request.n), str(request.n), message))
     if request.webhook_url:
         message = "webhook_url is not served yet: poll the video instead."
         found.append(ParameterWarning("webhook_url", "ignored", request.webhook_url, None, message))

@@ -1,0 +1,35 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.telemetry import configure_logs
+from tests.serving import Running, serve, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """Log as a deployment does, but only what is worth a look when a test fails."""
+    configure_logs("json", "info")
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One open gateway that the tests of a worker share."""
+    with serve(settings_for(tmp_path_factory.mktemp("gateway"))) as running:
+        yield running
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start gateways of a test's own: `start_gateway(auth="on", …)`."""
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(serve(settings_for(tmp_path, **changes)))

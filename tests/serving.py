@@ -1,0 +1,85 @@
+"""Run a real gateway for a test: uvicorn in a thread, its own data folder, real renders."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import uvicorn
+
+from app.config import Settings
+from app.main import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fastapi import FastAPI
+
+PENDING = ("queued", "in_progress")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A gateway that serves on loopback."""
+
+    url: str
+    http: httpx.Client
+    app: FastAPI
+    data_dir: Path
+
+    def create(self, **fields: object) -> dict[str, Any]:
+        """Create a video from JSON and return it."""
+        answer = self.http.post(
+            "/v1/videos", json={"prompt": "a calm sea", "seconds": 1, "resolution": "480p", **fields}
+        )
+        assert answer.status_code == 200, answer.text
+        video: dict[str, Any] = answer.json()
+        return video
+
+    def wait(self, video_id: str, timeout: float = 60) -> dict[str, Any]:
+        """Poll a video until it has ended."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            video: dict[str, Any] = self.http.get(f"/v1/videos/{video_id}").json()
+            if video["status"] not in PENDING:
+                return video
+            time.sleep(0.1)
+        raise AssertionError(f"video {video_id} did not end within {timeout} s")
+
+    def finished(self, **fields: object) -> dict[str, Any]:
+        """Create a short video and wait for its end."""
+        video = self.wait(self.create(**fields)["id"])
+        assert video["status"] == "completed", video
+        return video
+
+
+@contextmanager
+def serve(settings: Settings) -> Iterator[Running]:
+    """Run a gateway until the block ends."""
+    app = create_app(settings)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert thread.is_alive(), "the gateway ended at its start"
+        assert time.monotonic() < deadline, "the gateway did not start in time"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=url, timeout=60) as http:
+        yield Running(url, http, app, settings.data_dir)
+    server.should_exit = True
+    thread.join(timeout=30)
+    assert not thread.is_alive(), "the gateway did not stop"
+
+
+def settings_for(data_dir: Path, **changes: object) -> Settings:
+    """Make settings that read neither the environment's .env nor the developer's data."""
+    return Settings.model_validate({"data_dir": data_dir, **changes})
