@@ -48,7 +48,7 @@ def _title(prompt: str, kicker: str, width: int, unit: int, accent: Rgb) -> Imag
     text, font = fitting(prompt, big)
     if font.getlength(text) > width * 1.6:
         text, font = fitting(prompt, big * 0.72)
-    small = max(_SMALLEST, unit * 0.021)
+    small = max(_SMALLEST, unit * 0.023)
     kicker_text, kicker_font = fitting(kicker.upper(), small)
     rows = wrapped(text, font, min(width, unit * 1.5), _LINES)
     leading, gap = round(font.size * 1.16), round(small * 1.9)
