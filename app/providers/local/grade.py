@@ -26,7 +26,7 @@ _GRADES: dict[str, tuple[Rgb, Rgb, float, float]] = {
     "noir": ((0.02, 0.02, 0.03), (0.97, 0.96, 0.94), 0.0, 1.35),
     "ember": ((0.16, 0.03, 0.10), (1.0, 0.82, 0.50), 0.45, 1.15),
     "frost": ((0.01, 0.06, 0.20), (0.82, 0.95, 1.0), 0.30, 1.15),
-    "neon": ((0.10, 0.0, 0.28), (1.0, 0.62, 0.92), 0.55, 1.2),
+    "neon": ((0.10, 0.0, 0.28), (1.0, 0.76, 0.95), 0.55, 1.2),
     "verdant": ((0.0, 0.09, 0.07), (0.90, 1.0, 0.68), 0.35, 1.15),
     "sepia": ((0.10, 0.05, 0.02), (1.0, 0.91, 0.74), 0.05, 1.1),
 }
@@ -38,7 +38,7 @@ class Grade:
 
     name: str
     luma: Bytes
-    tint: tuple[Floats, Floats]  # around 0
+    tint: tuple[Floats, Floats]  # chroma around 128
     kept: float
 
     def apply(self, canvas: Canvas) -> None:
@@ -46,8 +46,8 @@ class Grade:
         luma, *chroma = canvas.planes
         shade = luma[::2, ::2]
         for plane, tint in zip(chroma, self.tint, strict=True):
-            table = (np.arange(256, dtype=np.int16) - 128) * self.kept
-            plane[:] = np.clip(np.take(table.astype(np.int16), plane) + np.take(tint, shade), 16, 240)
+            own = (np.arange(256, dtype=np.float32) - 128) * np.float32(self.kept)
+            plane[:] = np.clip(np.take(own, plane) + np.take(tint, shade), 16, 240)
         luma[:] = np.take(self.luma, luma)
 
 
@@ -58,7 +58,7 @@ def grade_for(prompt: str, rng: np.random.Generator) -> Grade:
     name = next((by_word[word] for word in words_of(prompt) if word in by_word), drawn)
     shadow, light, kept, contrast = _GRADES[name]
     level = np.clip((np.arange(256, dtype=np.float32) - 16) / 219, 0, 1)
-    curved = np.clip(0.5 + (level - 0.5) * contrast + 0.06 * np.sin(2 * np.pi * level) * -1, 0, 1)[:, None]
+    curved = np.clip(0.5 + (level - 0.5) * contrast - 0.06 * np.sin(2 * np.pi * level), 0, 1)[:, None]
     toned = yuv(np.asarray(shadow) * (1 - curved) + np.asarray(light) * curved)
     strength = np.float32(1 - 0.35 * kept)
     u, v = ((toned[:, axis] - 128) * strength + 128.5 for axis in (1, 2))

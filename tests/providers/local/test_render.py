@@ -230,6 +230,16 @@ def test_an_unreadable_source_is_refused(spec: RenderSpec, mode: Mode, tmp_path:
     assert not Path(spec.target).exists()
 
 
+def test_a_source_that_breaks_off_leaves_nothing_behind(spec: RenderSpec, tmp_path: Path) -> None:
+    whole = shot(replace(spec, seconds=3.0)).read_bytes()
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(whole[: len(whole) // 2])
+    order = replace(spec, mode="edit", video=str(broken), target=str(tmp_path / "edited.mp4"))
+    with pytest.raises(ChildError, match="cannot be read"):
+        shot(order)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "clip.mp4"]
+
+
 def test_a_playlist_is_not_a_source(spec: RenderSpec, tmp_path: Path) -> None:
     playlist = tmp_path / "list.m3u8"
     playlist.write_text(f"#EXTM3U\n#EXTINF:1,\n{spec.video}\n#EXT-X-ENDLIST\n")
