@@ -32,18 +32,18 @@ async def new_file(target: Path) -> AsyncIterator[NewFile]:
     """
     # The name is new and O_EXCL follows no link, so nothing that lies in the folder can redirect the bytes.
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-    file = await asyncio.to_thread(_create, temporary)
+    file = _create(temporary)  # at once, as the rename below: cancelled between thread and loop, either would leak
     try:
         with file:
             yield NewFile(file)
             await asyncio.to_thread(_flush, file)
-        await asyncio.to_thread(os.replace, temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _create(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb", buffering=0)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _flush(file: IO[bytes]) -> None:

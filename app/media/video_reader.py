@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from app.domain.plain import Json
 
+_PICTURE_DECODERS = frozenset({"h264", "hevc", "libdav1d", "av1", "vp8", "vp9", "mpeg4", "h263", "prores", "mjpeg"})
+_SOUND_DECODERS = frozenset({"aac", "mp3", "mp3float", "opus", "vorbis", "flac"})
 _OPTIONS = {
     "protocol_whitelist": "file",
     "enable_drefs": "0",  # a mov may name other files as its tracks
     "use_absolute_path": "0",
-    # ffmpeg has some five hundred decoders, and opening a file tries those it asks for
-    "codec_whitelist": "h264,hevc,libdav1d,av1,vp8,vp9,mpeg4,h263,prores,mjpeg,aac,mp3,mp3float,opus,vorbis,flac",
+    # ffmpeg has some five hundred decoders, and opening a file runs those that it asks for
+    "codec_whitelist": ",".join(_PICTURE_DECODERS | _SOUND_DECODERS),
 }
 _LONGEST_SIDE = 4096  # px
 _LONGEST_TIME = 600.0  # s
@@ -81,9 +83,16 @@ def open_video(path: str) -> Iterator[Video]:
 
 def _moving_track(container: InputContainer) -> VideoStream:
     for track in container.streams.video:
-        if Disposition.attached_pic not in track.disposition:  # the cover of a song is a video track, too
-            track.codec_context.thread_count = _THREADS
-            return track
+        if Disposition.attached_pic in track.disposition:
+            continue  # the cover of a song
+        decoder = track.codec_context and track.codec_context.name  # none where ffmpeg does not know the codec
+        if decoder not in _PICTURE_DECODERS:
+            raise refusal(
+                f"The video is coded as {decoder or 'something unknown'}; "
+                "H.264, H.265, AV1, VP8, VP9, MPEG-4 and ProRes are accepted."
+            )
+        track.codec_context.thread_count = _THREADS
+        return track
     raise refusal("The file has no video track.")
 
 

@@ -49,6 +49,7 @@ def patched(path: Path, box: bytes, offset: int, data: bytes) -> Path:
     [
         ("a.mp4", "libx264", "video/mp4"),
         ("a.mp4", "mpeg4", "video/mp4"),
+        ("a.mp4", "libsvtav1", "video/mp4"),
         ("a.mov", "libx264", "video/quicktime"),
         ("a.webm", "libvpx", "video/webm"),
         ("a.webm", "libvpx-vp9", "video/webm"),
@@ -154,6 +155,14 @@ async def test_a_picture_is_not_a_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm"])
 async def test_sound_alone_is_not_a_video(film: Film, name: str) -> None:
     assert "no video track" in await refusal(film(name, codec=None, sound=1))
+
+
+async def test_a_codec_that_is_not_accepted_is_named(film: Film) -> None:
+    assert "coded as mpeg2video; H.264" in await refusal(film("a.mov", codec="mpeg2video"))
+
+
+async def test_a_codec_that_ffmpeg_does_not_know_is_refused(film: Film) -> None:
+    assert "something unknown" in await refusal(patched(film(), b"stsd", 12, b"zzzz"))
 
 
 async def test_a_song_with_a_cover_picture_is_not_a_video(song: Path) -> None:

@@ -192,7 +192,7 @@ async def test_a_download_that_fails_leaves_neither_the_file_nor_a_part_of_it(
 ) -> None:
     store = MediaStore.open(tmp_path / "media")
     await store.put_bytes("clip", BIG, "video/mp4")
-    monkeypatch.setattr(os, "replace", _fail)
+    monkeypatch.setattr("pathlib.Path.replace", _fail)
     (tmp_path / "out").mkdir()
     with pytest.raises(OSError, match="disk"):
         await store.download("clip", tmp_path / "out" / "clip.mp4")
