@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
@@ -27,7 +28,8 @@ from app.services.steps import Steps
 from app.services.videos import Videos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from app.config import Settings
     from app.providers.base import Provider
@@ -36,13 +38,21 @@ _PREFIXES = ("/v1", "/openai/v1")  # OpenAI's, and Lumenfall's documented one
 _POLL_MS = 1000  # what a client is told to wait between polls
 
 
+class StartupError(Exception):
+    """The gateway must not start; the message says what the operator can do."""
+
+
 def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> FastAPI:
     """Build the gateway; its lifespan migrates the database and runs the engine."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(app, settings, clock):
-            yield
+        try:
+            async with _running(app, settings, clock):
+                yield
+        except StartupError as refusal:
+            app.state.refusal = refusal
+            raise
 
     app = FastAPI(
         title="Reelgate",
@@ -65,13 +75,37 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     return app
 
 
+def database_url(settings: Settings) -> str:
+    """Return where the database is."""
+    return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'reelgate.sqlite3'}"
+
+
+@contextmanager
+def lock(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder alone: SQLite has one writer. Raises StartupError when another process has it."""
+    with (data_dir / "reelgate.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartupError(f"Another gateway is using the data folder {data_dir.absolute()}.") from None
+        yield
+
+
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
     data = settings.data_dir.absolute()
-    scratch, uploads = data / "scratch", data / "uploads"
-    for folder in (scratch, uploads):
+    for folder in (data / "scratch", data / "uploads"):
         folder.mkdir(parents=True, exist_ok=True)
-    database = Database(f"sqlite+aiosqlite:///{data / 'reelgate.sqlite3'}")
+    with lock(data):
+        async with _services(app, settings, clock):
+            yield
+
+
+@asynccontextmanager
+async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
+    data = settings.data_dir.absolute()
+    scratch = data / "scratch"
+    database = Database(database_url(settings))
     await database.migrate()
     await database.start()
     store = MediaStore.open(data / "media")
@@ -84,6 +118,12 @@ async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float])
     router = Router(known, tuple(providers), settings.default_model)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
+    if settings.auth == "on" and not accounts.guarded and not settings.loopback:
+        await database.close()
+        raise StartupError(
+            f"{settings.host} can be reached from other machines, and there is no API key. Make one with "
+            "`reelgate keys create NAME`, or set REELGATE_ADMIN_KEY, or REELGATE_AUTH=off to let everyone in."
+        )
     app.state.gateway = Gateway(
         videos=Videos(database, router, inputs, clock, settings.job_timeout_seconds, engine.wake),
         library=Library(database, store, clock),
@@ -94,7 +134,7 @@ async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float])
         catalogue=known,
         providers=providers,
         public_url=settings.public_url,
-        uploads=uploads,
+        uploads=data / "uploads",
         default_poll_ms=_POLL_MS,
     )
     await engine.start()

@@ -48,22 +48,21 @@ class Accounts:
         self._clock = clock
         self._admin_hash = _hash(admin_key) if admin_key else None
         self._required = required
-        self._guarded = required and self._admin_hash is not None
+        self.guarded = required and self._admin_hash is not None
         self._known: dict[str, Caller] = {}
 
-    async def load(self) -> bool:
-        """Learn whether keys are needed; returns whether they are.
+    async def load(self) -> None:
+        """Learn whether keys are needed, and set `guarded` to it.
 
         A revoked key counts: revoking the last one must not open the gateway to everybody.
         """
         async with self._database.read() as session:
             any_key = await keys.any_exists(session)
-        self._guarded = self._required and (any_key or self._admin_hash is not None)
-        return self._guarded
+        self.guarded = self._required and (any_key or self._admin_hash is not None)
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Recognise the caller from the Authorization header. Raises GatewayError missing_ or invalid_api_key."""
-        if not self._guarded:
+        if not self.guarded:
             return OPEN
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():

@@ -1,0 +1,108 @@
+"""`reelgate keys`: API keys, through the running gateway or straight in its data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.table import Table
+
+from app.cli.connection import check, client, find_running
+from app.cli.terminal import fail, load_settings, out
+from app.domain.errors import GatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.config import Settings
+    from app.services.accounts import Accounts, Role
+
+T = TypeVar("T")
+
+keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+Url = Annotated[str | None, typer.Option("--base-url", envvar="REELGATE_BASE_URL", help="A gateway elsewhere.")]
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    *,
+    admin: Annotated[bool, typer.Option("--admin", help="May manage keys.")] = False,
+    base_url: Url = None,
+) -> None:
+    """Make a key and show it, this once. From the first key on, every request needs one."""
+    role: Role = "admin" if admin else "member"
+    settings = load_settings()
+    url = base_url or find_running(settings)
+    if url:
+        with client(url) as http:
+            secret = check(http.post("/v1/keys", json={"name": name, "role": role})).json()["key"]
+    else:
+        secret = _offline(settings, lambda accounts: accounts.create_key(name, role))[1]
+    out.print(secret, markup=False)
+
+
+@keys.command("list")
+def list_keys(base_url: Url = None) -> None:
+    """List the keys; the keys themselves are not kept."""
+    settings = load_settings()
+    url = base_url or find_running(settings)
+    rows: list[dict[str, Any]]
+    if url:
+        with client(url) as http:
+            rows = check(http.get("/v1/keys")).json()["data"]
+    else:
+        found = _offline(settings, lambda accounts: accounts.list_keys())
+        names = ("id", "name", "role", "prefix", "created_at", "last_used_at", "revoked_at")
+        rows = [{name: getattr(row, name) for name in names} for row in found]
+    table = Table("id", "name", "role", "key", "created", "last used", "revoked", box=None, pad_edge=False)
+    for row in rows:
+        times = (_day(row["created_at"]), _day(row["last_used_at"]), _day(row["revoked_at"]))
+        table.add_row(row["id"], row["name"], row["role"], f"{row['prefix']}…", *times)
+    out.print(table)
+
+
+@keys.command()
+def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, key_….")], base_url: Url = None) -> None:
+    """End a key at once."""
+    settings = load_settings()
+    url = base_url or find_running(settings)
+    if url:
+        with client(url) as http:
+            check(http.delete(f"/v1/keys/{key_id}"))
+    else:
+        _offline(settings, lambda accounts: accounts.revoke_key(key_id))
+    out.print(f"revoked {key_id}", markup=False)
+
+
+def _offline(settings: Settings, work: Callable[[Accounts], Awaitable[T]]) -> T:
+    """Do the work in the data folder itself, which no gateway may be using."""
+    from app.db.session import Database  # noqa: PLC0415 - only when no gateway runs
+    from app.main import StartupError, database_url, lock  # noqa: PLC0415
+    from app.services.accounts import Accounts  # noqa: PLC0415
+
+    async def run() -> T:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with lock(settings.data_dir):
+            database = Database(database_url(settings))
+            await database.migrate()
+            await database.start()
+            try:
+                return await work(Accounts(database, time.time, settings.admin_key, required=True))
+            finally:
+                await database.close()
+
+    try:
+        return asyncio.run(run())
+    except StartupError as error:
+        fail(f"{error} Name its address with --base-url.")
+    except GatewayError as error:
+        fail(error.message)
+
+
+def _day(seconds: float | None) -> str:
+    return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,89 @@
+"""`reelgate serve`: run the gateway."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.terminal import fail, load_settings, out
+from app.telemetry import configure_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import uvicorn
+    from fastapi import FastAPI
+
+    from app.config import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [REELGATE_HOST, 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. [REELGATE_PORT, 8000]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept. [REELGATE_DATA_DIR, ./data]")] = None,
+) -> None:
+    """Run the gateway: an OpenAI-compatible /v1/videos on this machine.
+
+    Every setting is an environment variable REELGATE_… (or a line in .env); the README lists them.
+    """
+    settings = load_settings(host=host, port=port, data_dir=data_dir)
+    try:
+        listener = socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+            backlog=2048,
+        )
+    except OSError as error:
+        fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.")
+    from app.main import StartupError, create_app  # noqa: PLC0415 - the help should not wait for the framework
+
+    configure_logs(settings.log_format, settings.log_level)
+    app = create_app(settings)
+    server = make_server(app, lambda: _greet(app, settings, listener.getsockname()[1]))
+    server.run(sockets=[listener])
+    refusal = getattr(app.state, "refusal", None)
+    if isinstance(refusal, StartupError):
+        fail(str(refusal))
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    """Make the HTTP server; `on_start` is called once it listens."""
+    import uvicorn  # noqa: PLC0415 - as in serve
+
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the gateway logs its own failures
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                on_start()
+
+    return Server(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)
+    )
+
+
+def _greet(app: FastAPI, settings: Settings, port: int) -> None:
+    gateway = app.state.gateway
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = settings.public_url or f"http://{host}:{port}"
+    key = ' -H "Authorization: Bearer $REELGATE_API_KEY"' if gateway.accounts.guarded else ""
+    providers = ", ".join(f"{name} ({provider.title})" for name, provider in gateway.providers.items())
+    out.print(f"\n[bold]Reelgate[/bold] listens on [bold]{url}/v1[/bold]")
+    out.print(f"  providers  {providers}")
+    out.print(f"  data       {settings.data_dir.absolute()}")
+    if not gateway.accounts.guarded:
+        reach = "only this machine can connect" if settings.loopback else "ANYONE who reaches this address can use it"
+        out.print(f"  [yellow]open: no API key is needed ({reach}); make one with `reelgate keys create NAME`[/yellow]")
+    out.print("\nTry it:")
+    out.print(
+        f"  curl -s {url}/v1/videos{key} -H 'Content-Type: application/json' \\\n"
+        '    -d \'{"prompt": "a lighthouse in a storm, waves against the rocks"}\'\n',
+        markup=False,
+    )
