@@ -1,0 +1,76 @@
+# Everything you can do here; `make` alone prints the list.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+RUN := .venv/.run-time
+DEV := .venv/.development
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve install dev test check format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  PYTHON=python3.12 chooses the interpreter, ARGS="…" goes to reelgate or pytest.'
+
+serve: $(RUN) ## Run the gateway on http://127.0.0.1:8000; sets everything up the first time
+	@exec $(BIN)/reelgate serve $(ARGS)
+
+install: $(RUN) ## Set up .venv with what the gateway needs to run
+
+dev: $(DEV) ## Add what tests and checks need
+
+test: $(DEV) ## Run every test, with coverage
+	$(BIN)/pytest -n auto --cov --cov-report= $(ARGS)
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
+
+check: $(DEV) ## Lint, check formatting, types, layers and migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@rm -f .alembic.sqlite3*
+	$(BIN)/alembic upgrade head
+	$(BIN)/alembic check
+
+format: $(DEV) ## Format the code and apply safe fixes
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: ## Pin the newest versions that pyproject.toml allows
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --upgrade pip
+	.venv-lock/bin/python -m pip install --quiet .
+	.venv-lock/bin/python -m pip freeze --exclude reelgate > requirements.lock
+	.venv-lock/bin/python -m pip install --quiet --group dev
+	.venv-lock/bin/python -m pip freeze --exclude reelgate | grep -vxFf requirements.lock > requirements-dev.lock
+	rm -rf .venv-lock
+
+clean: ## Remove everything that make made; data/ stays
+	rm -rf .venv .sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .alembic.sqlite3*
+	find app tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Reelgate needs Python 3.11 or newer, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo 'Setting up .venv …'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo 'Python cannot make environments here; on Debian: apt install python3-venv' >&2; exit 1; }
+
+$(RUN): requirements.lock pyproject.toml | $(BIN)/python
+	@echo 'Installing what the gateway needs to run …'
+	@$(PIP) install --no-deps -r requirements.lock
+	@$(PIP) install --no-deps --editable .
+	@$(PIP) check
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	@echo 'Installing what tests and checks need …'
+	@$(PIP) install --no-deps -r requirements-dev.lock
+	@$(PIP) check
+	@touch $@
