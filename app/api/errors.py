@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from app.domain.errors import ERRORS, GatewayError
+from app.domain.errors import ERRORS, GatewayError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI, Request
 
-log = structlog.get_logger()
-
 # The SDKs retry 409, 429 and 5xx on their own; these answers would stay the same.
 _PERMANENT = frozenset({"no_provider_configured"})
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS = {
     401: "invalid_api_key",
     404: "not_found",
@@ -34,8 +33,18 @@ def error_response(error: GatewayError, headers: Mapping[str, str] | None = None
     extra = {"x-should-retry": "false"} if error.code in _PERMANENT else {}
     if error.code in ("missing_api_key", "invalid_api_key"):
         extra["www-authenticate"] = "Bearer"
-    body = {"message": error.message, "type": error.kind.type, "param": error.param, "code": error.code}
+    body = {
+        "message": _sendable(error.message),
+        "type": error.kind.type,
+        "param": None if error.param is None else _sendable(error.param),
+        "code": error.code,
+    }
     return JSONResponse({"error": body}, error.kind.status, headers={**(headers or {}), **extra})
+
+
+def _sendable(text: str) -> str:
+    """Make what a client named fit for an answer: halves of surrogate pairs have no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def internal_error() -> JSONResponse:
@@ -51,22 +60,47 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(GatewayError)
     async def _gateway(_request: Request, error: GatewayError) -> JSONResponse:
-        return error_response(error)
+        return error_response(error, getattr(error, "headers", None))
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        param = str(first["loc"][-1])
-        return error_response(GatewayError("invalid_value", f"Invalid {param}: {first['msg']}.", param=param))
+        return error_response(_refusal(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         code = _BY_STATUS.get(error.status_code, "invalid_value")
+        headers = dict(error.headers or {})
+        message = str(error.detail)
         if code == "not_found":
-            message = f"Unknown route: {request.method} {request.url.path[:200]}. The API lives under /v1; see /docs."
+            message = f"Unknown route: {request.method} {_path(request)}. The API lives under /v1; see /docs."
         elif code == "method_not_allowed":
-            allowed = (error.headers or {}).get("Allow", "")
-            message = f"{request.method} is not allowed on {request.url.path[:200]}. Allowed: {allowed}."
-        else:
-            message = str(error.detail)
-        return error_response(GatewayError(code, message), error.headers)
+            headers["Allow"] = _allowed(request)
+            message = f"{request.method} is not allowed on {_path(request)}. Allowed: {headers['Allow']}."
+        return error_response(GatewayError(code, message), headers)
+
+
+def _refusal(found: Mapping[str, Any]) -> GatewayError:
+    """Say what FastAPI found wrong. `loc` is ("query", "limit"), ("body", "name"), or for broken JSON ("body", 17)."""
+    names = [str(part) for part in found["loc"][1:] if isinstance(part, str)]
+    if found["type"] == "json_invalid":
+        return GatewayError("invalid_value", f"The request body is not valid JSON: {found['ctx']['error']}.")
+    if not names:
+        return GatewayError("invalid_value", "The request body must be a JSON object.")
+    param = ".".join(names)
+    if found["type"] == "missing":
+        return GatewayError("missing_required_parameter", f"Missing required parameter: {param!r}.", param=param)
+    return invalid(param, f"Invalid {param[:80]}: {found['msg']}.")
+
+
+def _path(request: Request) -> str:
+    return str(request.scope["path"])[:200]
+
+
+def _allowed(request: Request) -> str:
+    """Name every method the path answers; the framework names only those of the first route that has it."""
+    routes = request.app.router.routes
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    )

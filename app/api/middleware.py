@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
+from starlette.requests import ClientDisconnect
 
 from app.api.errors import error_response, internal_error
 from app.domain.errors import GatewayError
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _DRAIN_SECONDS = 20.0
 _DRAIN_BYTES = 256 << 20
+_SLOWEST = 8192  # bytes per second that a body must arrive with
+_LONGEST_LENGTH = 18  # digits of a Content-Length
 
 
 class RequestContext:
@@ -52,6 +55,9 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, send_with_id)
+            except ClientDisconnect:
+                log.info("the client went away", method=scope["method"], path=path)
+                return
             except Exception:
                 log.exception("request failed", method=scope["method"], path=path)
                 if status == 0:
@@ -63,37 +69,79 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies over `limit` bytes, counted as they arrive and before anything parses them."""
+    """Refuses bodies over `limit` bytes, counted as they arrive and before anything parses them.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    A body that stops arriving for `patience` seconds, or trickles, is refused as well: nobody waits for ever.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, patience: float = 30.0) -> None:
         self._app = app
         self._limit = limit
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI scope."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._limit:
-            await _drain(receive)
-            await error_response(self._refusal())(scope, receive, send)
-            return
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._limit:
+        headers = dict(scope["headers"])
+        body = _Body(receive, self._limit, self._patience)
+        declared = headers.get(b"content-length", b"")
+        if declared.isdigit() and (len(declared) > _LONGEST_LENGTH or int(declared) > self._limit):
+            body.refusal = _too_large(self._limit)
+            if headers.get(b"expect", b"").lower() != b"100-continue":  # such a client asks before it sends
                 await _drain(receive)
-                raise self._refusal()
-            return message
+        else:
 
-        await self._app(scope, counted, send)
+            async def answer(message: Message) -> None:
+                if body.refusal is None:
+                    await send(message)
 
-    def _refusal(self) -> GatewayError:
-        return GatewayError("request_too_large", f"The request body is larger than {self._limit >> 20} MiB.")
+            await self._app(scope, body.receive, answer)
+        if body.refusal:  # in place of whatever the app made of it
+            await error_response(body.refusal, {"connection": "close"})(scope, receive, send)
+
+
+class _Body:
+    """The request body, as the app receives it."""
+
+    def __init__(self, receive: Receive, limit: int, patience: float) -> None:
+        self.refusal: GatewayError | None = None
+        self._receive = receive
+        self._limit = limit
+        self._patience = patience
+        self._bytes = 0
+        self._ended = False
+        self._started: float | None = None
+
+    async def receive(self) -> Message:
+        if self._ended:  # what follows a body is only the news that the client has gone
+            return await self._receive()
+        message = await self._next()
+        self._bytes += len(message.get("body", b""))
+        self._ended = not message.get("more_body")
+        if self._bytes > self._limit:
+            if not self._ended:
+                await _drain(self._receive)
+            self.refusal = _too_large(self._limit)
+            raise self.refusal
+        return message
+
+    async def _next(self) -> Message:
+        now = asyncio.get_running_loop().time()
+        self._started = self._started or now
+        latest = min(now, self._started + self._bytes / _SLOWEST) + self._patience
+        try:
+            async with asyncio.timeout_at(latest):
+                return await self._receive()
+        except TimeoutError:
+            message = f"The request body stopped arriving after {self._bytes} bytes; send it again."
+            self.refusal = GatewayError("invalid_value", message)
+            raise self.refusal from None
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError("request_too_large", f"The request body is too large: at most {limit >> 20} MiB are accepted.")
 
 
 async def _drain(receive: Receive) -> None:

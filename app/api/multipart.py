@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _FIELDS_LIMIT = 128
 _FILES_LIMIT = 20
-_HEADER_LIMIT = 8192  # bytes of one part's headers
 
 
 @dataclass
@@ -57,7 +56,8 @@ async def parse_multipart(
         reader.close()
     if not reader.ended:
         raise GatewayError("invalid_value", "The multipart body is truncated: its closing boundary is missing.")
-    return [_field(part) for part in reader.parts if part.size or part.path is None]
+    # A browser sends a nameless, empty file for a file field that was left alone.
+    return [_field(part) for part in reader.parts if part.size or part.filename or part.path is None]
 
 
 def _field(part: _Part) -> tuple[str, str | Upload]:
@@ -66,7 +66,9 @@ def _field(part: _Part) -> tuple[str, str | Upload]:
     try:
         return part.name, part.text.decode()
     except UnicodeDecodeError:
-        raise invalid(part.name, f"Invalid {part.name}: not UTF-8 text; a file needs a file field.") from None
+        raise invalid(
+            part.name, f"Invalid {part.name}: expected text in UTF-8; a file goes into a file field."
+        ) from None
 
 
 class _Reader:
@@ -101,15 +103,9 @@ class _Reader:
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
         self._header = self._header[0] + data[start:end], self._header[1]
-        self._check_header()
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._header = self._header[0], self._header[1] + data[start:end]
-        self._check_header()
-
-    def _check_header(self) -> None:
-        if sum(map(len, self._header)) > _HEADER_LIMIT:
-            raise GatewayError("invalid_value", "A part of the multipart body has oversized headers.")
 
     def _header_end(self) -> None:
         self._headers[self._header[0].lower()] = self._header[1]
