@@ -185,13 +185,23 @@ async def cleaned(session: AsyncSession, job: Job) -> None:
     )
 
 
-async def whole_video(session: AsyncSession, video_id: str) -> tuple[bool, bool]:
-    """Say of an output's video whether every output has ended, and whether it was deleted."""
-    video = await session.get_one(VideoRow, video_id)
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What decides what of a terminal output may go: is its video all ended, was it deleted, where is its media."""
+
+    ended: bool
+    deleted: bool
+    media_key: str | None
+
+
+async def leftovers(session: AsyncSession, job: Job) -> Leftovers:
+    """Look at a terminal output and its video."""
+    video = await session.get_one(VideoRow, job.video_id)
+    output = await session.get_one(OutputRow, job.id)
     live = await session.scalar(
-        select(OutputRow.id).where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE))).limit(1)
+        select(OutputRow.id).where(OutputRow.video_id == job.video_id, OutputRow.state.in_(sorted(LIVE))).limit(1)
     )
-    return live is None, video.deleted_at is not None
+    return Leftovers(live is None, video.deleted_at is not None, output.media_key)
 
 
 async def renew(session: AsyncSession, owner: str, until: float) -> None:

@@ -111,14 +111,18 @@ class MediaStore:
         if self._folder is not None:
             await asyncio.to_thread(_make_durable, self._folder / target, self._folder)
 
-    async def delete_prefix(self, prefix: str) -> None:
-        """Delete every object under `prefix/` and what killed writers left there; nothing there is fine."""
+    async def delete_prefix(self, prefix: str, *, keep: str | None = None) -> None:
+        """Delete every object under `prefix/` and what killed writers left there; nothing there is fine.
+
+        What lies under the prefix `keep` stays.
+        """
         _checked(prefix)
         if self._folder is not None:
-            await asyncio.to_thread(_remove_tree, self._folder / prefix)
+            await asyncio.to_thread(_remove_tree, self._folder / prefix, self._folder / keep if keep else None)
             return
         async for found in self._objects.list(prefix):
-            await self._objects.delete_async([meta["path"] for meta in found])
+            doomed = [meta["path"] for meta in found if not (keep and meta["path"].startswith(f"{keep}/"))]
+            await self._objects.delete_async(doomed)
 
 
 def _checked(key: str) -> str:
@@ -143,7 +147,12 @@ def _make_durable(path: Path, root: Path) -> None:
             return
 
 
-def _remove_tree(folder: Path) -> None:
+def _remove_tree(folder: Path, keep: Path | None) -> None:
+    if keep is not None and keep.is_relative_to(folder):
+        for place in folder.iterdir() if folder.is_dir() else ():
+            if place != keep and not keep.is_relative_to(place):
+                _remove_tree(place, None)
+        return
     while folder.is_dir():
         with suppress(FileNotFoundError):  # somebody else deletes the same files
             shutil.rmtree(folder)

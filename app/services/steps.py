@@ -163,11 +163,11 @@ class Steps:
             await provider.cancel(job.operation)
         shutil.rmtree(self._folder(job), ignore_errors=True)
         async with self.database.read() as session:
-            ended, deleted = await outputs.whole_video(session, job.video_id)
-        if ended:
+            left = await outputs.leftovers(session, job)
+        if left.ended:
             await self.inputs.drop(job.video_id)
-        if deleted:
-            await self.store.delete_prefix(f"videos/{job.video_id}/{job.index}")
+        kept = None if left.deleted else left.media_key
+        await self.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
         await self.database.write(partial(outputs.cleaned, job=job))
 
     async def _begin(self, job: Job, submission: str) -> bool:
