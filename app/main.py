@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 
-from app.api import content, errors, health, keys, library, models, videos
+from app.api import content, errors, health, keys, library, models, pages, videos
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.session import Database
@@ -68,6 +69,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     for room in (library, content, videos, models, keys):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
     app.include_router(health.router)
+    pages.install(app)
     for prefix in _PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == _PREFIXES[0])
     app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)
@@ -94,8 +96,7 @@ def lock(data_dir: Path) -> Iterator[None]:
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
     data = settings.data_dir.absolute()
-    for folder in (data / "scratch", data / "uploads"):
-        folder.mkdir(parents=True, exist_ok=True)
+    data.mkdir(parents=True, exist_ok=True)
     with lock(data):
         async with _services(app, settings, clock):
             yield
@@ -104,7 +105,10 @@ async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float])
 @asynccontextmanager
 async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
     data = settings.data_dir.absolute()
-    scratch = data / "scratch"
+    scratch, uploads = data / "scratch", data / "uploads"
+    shutil.rmtree(uploads, ignore_errors=True)  # what requests left that a killed process was answering
+    for folder in (scratch, uploads):
+        folder.mkdir(exist_ok=True)
     database = Database(database_url(settings))
     await database.migrate()
     await database.start()
@@ -134,7 +138,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
         catalogue=known,
         providers=providers,
         public_url=settings.public_url,
-        uploads=data / "uploads",
+        uploads=uploads,
         default_poll_ms=_POLL_MS,
     )
     await engine.start()

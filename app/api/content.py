@@ -16,6 +16,7 @@ from app.db import videos
 from app.db.videos import Video
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
+from app.media.errors import MediaError
 
 if TYPE_CHECKING:
     from app.media.store import StoredObject
@@ -53,7 +54,10 @@ async def get_content(
     video = await _find(video_id, request, gateway, index, expires, signature)
     key = _media_key(video, index)
     name, content_type = _FILES[variant]
-    stored = await gateway.store.head(f"{key}/{name}")
+    try:
+        stored = await gateway.store.head(f"{key}/{name}")
+    except MediaError as error:
+        raise GatewayError("video_not_found", error.message, param="video_id") from error
     etag = f'"{video.outputs[index].id}-{variant}-{stored.size}"'
     headers = {
         "accept-ranges": "bytes",

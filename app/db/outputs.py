@@ -204,6 +204,11 @@ async def leftovers(session: AsyncSession, job: Job) -> Leftovers:
     return Leftovers(live is None, video.deleted_at is not None, output.media_key)
 
 
+async def live_ids(session: AsyncSession) -> set[str]:
+    """Return the ids of every output that has not ended."""
+    return set(await session.scalars(select(OutputRow.id).where(OutputRow.state.in_(sorted(LIVE)))))
+
+
 async def renew(session: AsyncSession, owner: str, until: float) -> None:
     """Extend every lease that `owner` holds."""
     await session.execute(

@@ -102,7 +102,12 @@ async def find_twin(session: AsyncSession, owner: str, fingerprint: str, since: 
     """Return the id of the newest video this owner made from the same request at or after `since`."""
     statement = (
         select(VideoRow.id)
-        .where(VideoRow.owner == owner, VideoRow.fingerprint == fingerprint, VideoRow.created_at >= since)
+        .where(
+            VideoRow.owner == owner,
+            VideoRow.fingerprint == fingerprint,
+            VideoRow.created_at >= since,
+            VideoRow.deleted_at.is_(None),
+        )
         .order_by(VideoRow.created_at.desc())
         .limit(1)
     )

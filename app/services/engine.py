@@ -66,6 +66,7 @@ class Engine:
     async def start(self) -> None:
         """Take over what a previous process of this node left, and run."""
         await self._database.write(outputs.release)
+        await self._steps.sweep()
         self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
         self._tasks.append(asyncio.create_task(self._keep_leases(), name="leases"))
 

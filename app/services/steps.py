@@ -159,7 +159,7 @@ class Steps:
     async def clean_up(self, job: Job) -> None:
         """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
         provider = self.providers.get(job.provider)
-        if job.operation is not None and provider and isinstance(provider, Cancels):
+        if job.state is State.FAILED and job.operation is not None and provider and isinstance(provider, Cancels):
             await provider.cancel(job.operation)
         shutil.rmtree(self._folder(job), ignore_errors=True)
         async with self.database.read() as session:
@@ -169,6 +169,14 @@ class Steps:
         kept = None if left.deleted else left.media_key
         await self.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
         await self.database.write(partial(outputs.cleaned, job=job))
+
+    async def sweep(self) -> None:
+        """Remove the scratch folders of outputs that have ended: a killed process could not."""
+        async with self.database.read() as session:
+            live = await outputs.live_ids(session)
+        for folder in self.scratch.iterdir():
+            if folder.name not in live:
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def _begin(self, job: Job, submission: str) -> bool:
         """Commit the intent to pay, unless the output is no longer ours."""
