@@ -11,11 +11,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from app.domain.errors import GatewayError
+from app.domain.formats import AUTO, parse_ratio, parse_tier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,15 +51,21 @@ class _Data(BaseModel):
 class SecondsRange(_Data):
     """Whole seconds from `min` to `max`, both included."""
 
-    min: int
+    min: PositiveInt
     max: int
     default: int
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SecondsRange:
+        if not self.min <= self.default <= self.max:
+            raise ValueError(f"min {self.min}, default {self.default}, max {self.max} are not in order")
+        return self
 
 
 class ImageLimits(_Data):
     """How many input images a mode takes."""
 
-    max: int
+    max: NonNegativeInt
 
 
 class VideoLimits(_Data):
@@ -62,18 +79,34 @@ class VideoLimits(_Data):
 class FreeSize(_Data):
     """Frame sizes of a model that takes any: limits in pixels, sides rounded to `multiple`."""
 
-    min_side: int
-    max_side: int
-    max_pixels: int
-    multiple: int
+    min_side: PositiveInt
+    max_side: PositiveInt
+    max_pixels: PositiveInt
+    multiple: PositiveInt
+
+    @property
+    def steps(self) -> tuple[int, int, int]:
+        """The shortest side, the longest side and the largest area, counted in steps of `multiple`."""
+        return -(-self.min_side // self.multiple), self.max_side // self.multiple, self.max_pixels // self.multiple**2
+
+    @model_validator(mode="after")
+    def _some_frame_fits(self) -> FreeSize:
+        least, most, area = self.steps
+        if least > most or least * least > area:
+            raise ValueError("no frame is within these limits")
+        return self
 
 
 class Price(_Data):
     """US dollars per second of output by resolution, per input image, and per second of input video."""
 
-    second: dict[str, float] = Field(default_factory=dict)
-    image: float = 0
-    input_second: float = 0
+    second: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    image: NonNegativeFloat = 0
+    input_second: NonNegativeFloat = 0
+
+    def per_second(self, resolution: str) -> float:
+        """Return the price at a resolution; one without a price ("auto" too) counts as the dearest."""
+        return self.second.get(resolution, max(self.second.values(), default=0.0))
 
 
 class ModeSpec(_Data):
@@ -91,10 +124,23 @@ class ModeSpec(_Data):
     endpoint: str = ""
 
     @model_validator(mode="after")
-    def _defaults_are_offered(self) -> ModeSpec:
-        if self.default_ratio not in (*self.ratios, "auto"):
+    def _is_consistent(self) -> ModeSpec:
+        try:
+            for ratio in {*self.ratios, self.default_ratio} - {AUTO}:
+                parse_ratio(ratio, "ratio")
+            for tier in {*self.resolutions, self.default_resolution} - {AUTO}:
+                parse_tier(tier)
+        except GatewayError as error:
+            raise ValueError(error.message) from None
+        if AUTO in (*self.ratios, *self.resolutions):
+            raise ValueError("auto is a default, not one of the ratios or resolutions")
+        if self.free_size:
+            if self.ratios or self.resolutions or self.default_resolution == AUTO:
+                raise ValueError("free_size needs a default_resolution, and neither ratios nor resolutions")
+            return self
+        if self.default_ratio not in (*self.ratios, AUTO):
             raise ValueError(f"default_ratio {self.default_ratio!r} is not among ratios")
-        if self.resolutions and self.default_resolution not in (*self.resolutions, "auto"):
+        if self.resolutions and self.default_resolution not in (*self.resolutions, AUTO):
             raise ValueError(f"default_resolution {self.default_resolution!r} is not among resolutions")
         return self
 
@@ -107,13 +153,14 @@ class Offering(_Data):
     modes: dict[Mode, ModeSpec]
 
 
-def _noon(value: object) -> object:
+def _midnight(value: object) -> object:
     if isinstance(value, date):
         return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp())
     return value
 
 
 _Table: TypeAlias = dict[str, object]
+_T = TypeVar("_T", bound=BaseModel)
 
 
 class _OfferingToml(_Data):
@@ -138,7 +185,7 @@ class Model(_Data):
     id: str
     name: str
     owner: str
-    created: Annotated[int, BeforeValidator(_noon)]
+    created: Annotated[int, BeforeValidator(_midnight)]
     description: str
     prompt_limit: int
     modes: dict[Mode, ModeSpec]
@@ -158,8 +205,9 @@ class Catalogue:
         Raises GatewayError model_not_found with the nearest known names.
         """
         provider, slash, rest = asked.partition("/")
-        pinned = provider if slash and any(provider in model.offerings for model in self.models.values()) else None
-        name = rest if pinned else asked
+        is_name = asked in self.models or asked in self.aliases
+        is_pin = slash and not is_name and any(provider in model.offerings for model in self.models.values())
+        pinned, name = (provider, rest) if is_pin else (None, asked)
         model = self.models.get(self.aliases.get(name, name))
         if model is None:
             raise GatewayError("model_not_found", f"Model {asked[:200]!r} not found.{self._hint(name)}", param="model")
@@ -187,22 +235,31 @@ def builtin() -> Catalogue:
 
 
 def parse(text: str) -> Catalogue:
-    """Read a catalogue from TOML; raises ValueError (tomllib's or pydantic's) on a mistake in it."""
-    data = _CatalogueToml.model_validate(tomllib.loads(text))
+    """Read a catalogue from TOML; raises ValueError, naming the place, on a mistake in it."""
+    data = _read(_CatalogueToml, tomllib.loads(text))
     for alias, target in data.aliases.items():
         if target not in data.models:
-            raise ValueError(f"alias {alias!r} points at unknown model {target!r}")
+            near = difflib.get_close_matches(target, data.models, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"aliases.{alias}: there is no model {target!r}{hint}")
+        if alias in data.models:
+            raise ValueError(f"aliases.{alias}: there is a model of this name")
     return Catalogue({name: _model(name, entry) for name, entry in data.models.items()}, data.aliases)
 
 
 def _model(name: str, entry: _ModelToml) -> Model:
-    model = Model.model_validate({"id": name, **entry.model_dump(exclude={"offerings"})})
+    where = f"models.{name}"
+    if "id" in (entry.model_extra or {}):
+        raise ValueError(f"{where}.id: unknown key; the id is the table's name")
+    if LOCAL in entry.offerings:
+        raise ValueError(f"{where}.offerings.{LOCAL}: the local provider offers every mode by itself")
+    model = _read(Model, {"id": name, **entry.model_dump(exclude={"offerings"})}, where)
     offerings = {
         provider: Offering(
             provider=provider,
             model=name,
             modes={
-                mode: ModeSpec.model_validate(_override(entry.modes[mode], offer.price, own))
+                mode: _offered(entry, mode, offer.price, own, f"{where}.offerings.{provider}.modes.{mode}")
                 for mode, own in offer.modes.items()
             },
         )
@@ -210,6 +267,24 @@ def _model(name: str, entry: _ModelToml) -> Model:
     }
     offerings[LOCAL] = Offering(provider=LOCAL, model=name, modes=model.modes)
     return model.model_copy(update={"offerings": offerings})
+
+
+def _offered(entry: _ModelToml, mode: Mode, price: _Table, own: _Table, where: str) -> ModeSpec:
+    if mode not in entry.modes:
+        raise ValueError(f"{where}: the model has no such mode")
+    return _read(ModeSpec, _override(entry.modes[mode], price, own), where)
+
+
+def _read(kind: type[_T], table: _Table, where: str = "") -> _T:
+    """Validate a table; raises ValueError that names every mistake by its place in the file."""
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        lines = []
+        for each in error.errors(include_url=False):
+            place = ".".join([*([where] if where else []), *map(str, each["loc"])])
+            lines.append(f"{place}: {'unknown key' if each['type'] == 'extra_forbidden' else each['msg']}")
+        raise ValueError("; ".join(lines)) from None
 
 
 def _override(base: _Table, price: _Table, own: _Table) -> _Table:

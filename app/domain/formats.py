@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from math import isqrt
+from math import ceil, isqrt
 
 from app.domain.errors import invalid
 
@@ -15,10 +15,11 @@ RESOLUTION_FORMS = 'use "480p", "720p" or "1080p", "1K", "2K" or "4K", megapixel
 SECONDS_FORMS = 'use a positive number of seconds such as 6, "6" or "6s"'
 
 _MEGAPIXEL = 1024 * 1024
-_PIXELS = re.compile(r"([0-9]{1,9})\s*[xX]\s*([0-9]{1,9})")
-_RATIO = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?:[0-9]{1,9}(\.[0-9]{1,9})?")
-_TIER = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([pPkK]?)")
-_SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*s?", re.IGNORECASE)
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,9})?"  # bounded, as it is repeated in warnings
+_PIXELS = re.compile(r"([0-9]{1,20})\s?[xX]\s?([0-9]{1,20})")
+_RATIO = re.compile(rf"({_NUMBER}):({_NUMBER})")
+_TIER = re.compile(rf"({_NUMBER})\s?([pPkK]?)")
+_SECONDS = re.compile(rf"({_NUMBER})\s?[sS]?")
 
 
 def given(text: str | None) -> str | None:
@@ -40,10 +41,10 @@ def parse_pixels(text: str) -> tuple[int, int] | None:
 
 def parse_ratio(text: str, param: str = "aspect_ratio", forms: str = RATIO_FORMS) -> Fraction:
     """Turn "16:9" or "1.85:1" into a fraction; raises GatewayError invalid_value for anything else."""
-    width, _, height = text.partition(":")
-    if _RATIO.fullmatch(text) is None or not Fraction(width) or not Fraction(height):
+    match = _RATIO.fullmatch(text)
+    if match is None or not Fraction(match[1]) or not Fraction(match[2]):
         raise invalid(param, f"Invalid {param} {text[:100]!r}: {forms}.")
-    return Fraction(width) / Fraction(height)
+    return Fraction(match[1]) / Fraction(match[2])
 
 
 def parse_tier(text: str) -> tuple[Fraction, str]:
@@ -71,7 +72,10 @@ def parse_seconds(text: str, param: str) -> Fraction:
 
 
 def frame_size(tier: str, ratio: Fraction) -> tuple[int, int]:
-    """Return (width, height) in pixels of a tier at a ratio; both even for `Np`, Lumenfall's numbers for `xK`."""
+    """Return (width, height) in pixels of a tier at a ratio.
+
+    `Np` has the short side N and an even long side; `xK` and megapixels give the numbers that Lumenfall advertises.
+    """
     amount, unit = parse_tier(tier)
     if unit == "p":
         short, long = int(amount), 2 * half_up(amount * max(ratio, 1 / ratio) / 2)
@@ -83,3 +87,8 @@ def frame_size(tier: str, ratio: Fraction) -> tuple[int, int]:
 def half_up(value: Fraction) -> int:
     """Round to the nearest whole number, halves up (Python's own round() goes to even)."""
     return int(value + Fraction(1, 2))
+
+
+def half_down(value: Fraction) -> int:
+    """Round to the nearest whole number, halves down: the smaller is the cheaper."""
+    return ceil(value - Fraction(1, 2))

@@ -35,39 +35,48 @@ def parameters(model: Model) -> list[Parameter]:
     specs = list(model.modes.values())
     ratios = tuple(dict.fromkeys(ratio for spec in specs for ratio in spec.ratios))
     tiers = tuple(dict.fromkeys(tier for spec in specs for tier in spec.resolutions))
-    timed = [spec.seconds for spec in specs if spec.seconds]
-    longest = max(each.max for each in timed)
-    shortest = min(each.min for each in timed)
-    with_ratio = tuple(mode for mode, spec in model.modes.items() if spec.ratios)
-    with_tier = tuple(mode for mode, spec in model.modes.items() if spec.resolutions)
-    with_seconds = tuple(mode for mode, spec in model.modes.items() if spec.seconds)
+    shaped = tuple(mode for mode, spec in model.modes.items() if spec.ratios or spec.free_size)
+    scaled = tuple(mode for mode, spec in model.modes.items() if spec.resolutions or spec.free_size)
+    sized = tuple(mode for mode in modes if mode in shaped or mode in scaled)
     return [
         Parameter("prompt", "string", "renamed", modes, f"At most {model.prompt_limit} characters.", required=True),
-        Parameter("size", "string", "converted", with_tier, "WIDTHxHEIGHT or W:H; beats the next two.", default=AUTO),
-        Parameter("aspect_ratio", "string", "converted", with_ratio, "Shape.", default=AUTO, values=ratios),
-        Parameter("resolution", "string", "converted", with_tier, "Scale.", default=AUTO, values=tiers),
-        Parameter(
-            "seconds",
-            "number",
-            "converted",
-            with_seconds,
-            f"Whole seconds from {shortest} to {longest}; alias duration.",
-            default=timed[0].default,
-        ),
+        _converted("size", sized, "WIDTHxHEIGHT or W:H; beats the next two.", ()),
+        _converted("aspect_ratio", shaped, "Shape.", ratios),
+        _converted("resolution", scaled, "Scale.", tiers),
+        _seconds(model),
         Parameter("n", "integer", "emulated", modes, f"Parallel jobs, 1 to {N_LIMIT}.", default=1),
         _media("input_reference", "image", model, (Mode.IMAGE, Mode.REFERENCE), "One image moves; several compose."),
         _media("reference_images", "image[]", model, (Mode.REFERENCE,), "Images to compose a video from."),
         _media("input_video", "video", model, (Mode.EDIT, Mode.EXTEND), "The video to change or to continue."),
-        Parameter("characters", "object[]", "emulated", _in(model, (Mode.REFERENCE,)), "Sent as reference images."),
+        _media("characters", "object[]", model, (Mode.REFERENCE,), "Sent as reference images.", "emulated"),
         Parameter("strict", "boolean", "emulated", modes, "Refuse values that would be converted.", default="false"),
         Parameter("anything else", "any", "passthrough", modes, "Sent to the provider as it is."),
     ]
 
 
-def _media(name: str, kind: str, model: Model, wanted: tuple[Mode, ...], description: str) -> Parameter:
-    modes = _in(model, wanted)
-    return Parameter(name, kind, "renamed" if modes else "not available", modes, description)
+def _converted(name: str, modes: tuple[Mode, ...], description: str, values: tuple[str, ...]) -> Parameter:
+    if not modes:
+        return Parameter(name, "string", "not available", modes, description)
+    return Parameter(name, "string", "converted", modes, description, default=AUTO, values=values)
 
 
-def _in(model: Model, wanted: tuple[Mode, ...]) -> tuple[Mode, ...]:
-    return tuple(mode for mode in wanted if mode in model.modes)
+def _seconds(model: Model) -> Parameter:
+    timed = {mode: spec.seconds for mode, spec in model.modes.items() if spec.seconds}
+    if not timed:
+        return Parameter("seconds", "number", "not available", (), "The length follows from the input.")
+    ranges = list(timed.values())
+    shortest, longest = min(each.min for each in ranges), max(each.max for each in ranges)
+    description = f"Whole seconds from {shortest} to {longest}; alias duration."
+    return Parameter("seconds", "number", "converted", tuple(timed), description, default=ranges[0].default)
+
+
+def _media(
+    name: str,
+    kind: str,
+    model: Model,
+    wanted: tuple[Mode, ...],
+    description: str,
+    handling: Handling = "renamed",
+) -> Parameter:
+    modes = tuple(mode for mode in wanted if mode in model.modes)
+    return Parameter(name, kind, handling if modes else "not available", modes, description)

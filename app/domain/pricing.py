@@ -42,9 +42,7 @@ def estimate(spec: ModeSpec, bought: Quantities) -> tuple[Component, ...] | None
     """
     if spec.price is None:
         return None
-    prices = spec.price.second
-    second = prices.get(bought.resolution, max(prices.values(), default=0.0))
-    lines = [_component("output", "second", bought.n * bought.seconds, second)]
+    lines = [_component("output", "second", bought.n * bought.seconds, spec.price.per_second(bought.resolution))]
     if bought.images:
         lines.append(_component("input", "image", bought.n * bought.images, spec.price.image))
     if bought.input_seconds:

@@ -6,20 +6,40 @@ uploads are opaque handles here, and nothing is looked up.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError, invalid
+from app.domain.formats import given
+from app.domain.references import N_LIMIT, DataUri, FileId, MediaRef, NamedRef, Upload, Url, VideoId, media_ref
 from app.domain.sizing import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+__all__ = [
+    "FILE_FIELDS",
+    "N_LIMIT",
+    "PROMPT_LIMIT",
+    "RESERVED_METADATA",
+    "SCALAR_FIELDS",
+    "DataUri",
+    "FileId",
+    "MediaRef",
+    "NamedRef",
+    "Upload",
+    "Url",
+    "VideoId",
+    "VideoRequest",
+    "media_ref",
+    "parse",
+]
 
 PROMPT_LIMIT = 32_000  # characters; OpenAI's own limit
-N_LIMIT = 10
 _ID_LIMIT = 256
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _METADATA_PAIRS, _METADATA_KEY, _METADATA_VALUE = 16, 64, 512  # OpenAI's limits for metadata
 RESERVED_METADATA = frozenset(
     {
@@ -57,56 +77,6 @@ SCALAR_FIELDS = frozenset(
     }
 )
 _KNOWN = SCALAR_FIELDS - {"name", "purpose"} | FILE_FIELDS - {"file"} | {"metadata", "characters"}
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file part, already on disk: `sha256` in hex, `size` in bytes, `filename` as the client sent it (untrusted)."""
-
-    path: Path
-    sha256: str
-    size: int
-    filename: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Url:
-    """A user-given URL; hostile until `media.fetch` says otherwise."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class DataUri:
-    """A `data:` URI, not decoded yet."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileId:
-    """A file uploaded before through /files."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class VideoId:
-    """A finished video of the same owner; `index` is the output."""
-
-    id: str
-    index: int = 0
-
-
-MediaRef: TypeAlias = Upload | Url | DataUri | FileId | VideoId
-
-
-@dataclass(frozen=True, slots=True)
-class NamedRef:
-    """A media reference and the field that carried it, for messages."""
-
-    param: str
-    ref: MediaRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,48 +135,8 @@ def parse(values: Mapping[str, object], mode: Mode | None = None) -> VideoReques
         metadata=_metadata(values.get("metadata")),
         user=_text(values, "user", 512),
         strict=_boolean(values, "strict"),
-        extra={name: value for name, value in values.items() if name not in _KNOWN},
+        extra=_extra(values),
     )
-
-
-def media_ref(value: object, param: str) -> MediaRef:
-    """Read one image or video: a file, a URL, a data URI, or an object naming one of them."""
-    if isinstance(value, Upload):
-        return value
-    if isinstance(value, str) and value:
-        return _text_ref(value, param)
-    if isinstance(value, dict):
-        found = {key: value[key] for key in ("image_url", "video_url", "url", "file_id", "id") if value.get(key)}
-        if len(found) == 1:
-            key, inner = found.popitem()
-            if key in ("file_id", "id"):
-                return _id_ref(key, inner, value.get("index", 0), param)
-            return media_ref(inner, f"{param}.{key}")
-        if len(found) > 1:
-            names = " and ".join(found)
-            raise GatewayError(
-                "conflicting_parameters", f"{param} must name exactly one source, not {names}.", param=param
-            )
-    forms = 'a file part, an https URL, a data URI, {"image_url": …}, {"file_id": …} or, for a video, {"id": "video_…"}'
-    raise invalid(param, f"Invalid {param}: expected {forms}.")
-
-
-def _text_ref(text: str, param: str) -> MediaRef:
-    if text[:5].lower() == "data:":
-        return DataUri(text)
-    if text[:8].lower() == "https://" or text[:7].lower() == "http://":
-        return Url(text)
-    raise invalid(param, f"Invalid {param}: expected an https URL or a data URI, got {text[:60]!r}.")
-
-
-def _id_ref(key: str, value: object, index: object, param: str) -> MediaRef:
-    if not isinstance(value, str):
-        raise invalid(f"{param}.{key}", f"Invalid {param}.{key}: expected a string.")
-    if key == "file_id":
-        return FileId(value)
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < N_LIMIT:
-        raise invalid(f"{param}.index", f"Invalid {param}.index: expected a whole number from 0 to {N_LIMIT - 1}.")
-    return VideoId(value, index)
 
 
 def _images(values: Mapping[str, object]) -> tuple[tuple[NamedRef, ...], bool]:
@@ -263,14 +193,29 @@ def _prompt(value: object) -> str:
 
 
 def _asked(values: Mapping[str, object]) -> Asked:
-    param = "seconds" if values.get("seconds") is not None else "duration"
+    seconds, duration = _scalar(values, "seconds"), _scalar(values, "duration")
+    beats = given(seconds) is not None
     return Asked(
         size=_scalar(values, "size"),
         aspect_ratio=_scalar(values, "aspect_ratio"),
         resolution=_scalar(values, "resolution"),
-        seconds=_scalar(values, param),
-        seconds_param=param,
+        seconds=seconds if beats else duration,
+        seconds_param="seconds" if beats else "duration",
+        duration=duration if beats else None,
     )
+
+
+def _extra(values: Mapping[str, object]) -> dict[str, object]:
+    """Collect what goes to the provider verbatim, which is plain data: a file has nowhere to go."""
+    extra = {name: value for name, value in values.items() if name not in _KNOWN}
+    for name, value in extra.items():
+        inside = [value]
+        while inside:
+            item = inside.pop()
+            if isinstance(item, Upload):
+                raise invalid(name, f"Invalid {name}: no file is taken here; use input_reference or input_video.")
+            inside += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return extra
 
 
 def _scalar(values: Mapping[str, object], param: str) -> str | None:
@@ -287,8 +232,8 @@ def _n(value: object) -> int:
     if value is None or value == "":
         return 1
     number = value
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        number = int(value.strip()[:12])
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        number = int(value)
     if isinstance(value, float) and value.is_integer():
         number = int(value)
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= N_LIMIT:
@@ -301,10 +246,10 @@ def _characters(value: object) -> tuple[str, ...]:
         return ()
     items = value if isinstance(value, list) else [value]
     ids = [item.get("id") if isinstance(item, dict) else item for item in items]
-    for item in ids:
-        if not isinstance(item, str):
-            raise invalid("characters", 'Invalid characters: expected a list of {"id": "char_…"}.')
-    return tuple(str(item) for item in ids)
+    found = tuple(item for item in ids if isinstance(item, str) and item)
+    if len(found) < len(ids):
+        raise invalid("characters", 'Invalid characters: expected a list of {"id": "char_…"}.')
+    return found
 
 
 def _metadata(value: object) -> dict[str, str]:
@@ -351,5 +296,5 @@ def _boolean(values: Mapping[str, object], param: str) -> bool:
 
 def _kind(value: object) -> str:
     """Name a JSON type for people."""
-    names = {bool: "a boolean", dict: "an object", list: "an array", int: "a number", float: "a number"}
-    return names.get(type(value), "a file" if isinstance(value, Upload) else "null" if value is None else "a string")
+    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "an array", Upload: "a file"}
+    return names.get(type(value), "an object")

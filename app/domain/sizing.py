@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isqrt
 from typing import TYPE_CHECKING, Literal
 
 from app.domain.errors import GatewayError
@@ -17,12 +16,13 @@ from app.domain.formats import (
     SIZE_FORMS,
     frame_size,
     given,
-    half_up,
+    half_down,
     parse_pixels,
     parse_ratio,
     parse_seconds,
     parse_tier,
 )
+from app.domain.free_size import clamp, stepped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,13 +45,17 @@ class ParameterWarning:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The client's own values, as text; None where nothing was said."""
+    """The client's own values, as text; None where nothing was said.
+
+    `seconds_param` is the name that `seconds` came under; `duration` is set where `seconds` beat it.
+    """
 
     size: str | None = None
     aspect_ratio: str | None = None
     resolution: str | None = None
     seconds: str | None = None
     seconds_param: str = "seconds"
+    duration: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def _parse_frame(asked: Asked) -> _Frame:
     pixels = parse_pixels(size)
     shape = Fraction(*pixels) if pixels else parse_ratio(size, "size", SIZE_FORMS)
     beaten = [("aspect_ratio", aspect), ("resolution", tier if pixels else None)]
-    overruled = [_overruled(param, value, size) for param, value in beaten if value is not None]
+    overruled = [_overruled(param, value, f"size {size}") for param, value in beaten if value is not None]
     return _Frame(shape, "size", size, None if pixels else tier, pixels, tuple(overruled))
 
 
@@ -126,13 +130,9 @@ class _Found:
 
 def _listed_frame(frame: _Frame, spec: ModeSpec) -> _Found:
     """Choose among listed ratios and tiers (rules 2, 3, 7 and 9)."""
-    ratio = spec.default_ratio
-    if frame.shape is not None and spec.ratios:
-        ratio = min(spec.ratios, key=lambda text: _distance(frame.shape, parse_ratio(text)))
-    shape = parse_ratio(ratio) if ratio != AUTO else (frame.shape or _USUAL_SHAPE)
-    resolution = _nearest_tier(_area(frame, shape), shape, spec)
+    ratio, resolution = _choose(frame, spec)
     known = AUTO not in (ratio, resolution)
-    width, height = frame_size(resolution, shape) if known else (None, None)
+    width, height = frame_size(resolution, parse_ratio(ratio)) if known else (None, None)
     warnings: list[ParameterWarning] = []
     if frame.pixels:
         used = f"{width}x{height}" if known else (ratio if resolution == AUTO else resolution)
@@ -152,65 +152,74 @@ def _listed_frame(frame: _Frame, spec: ModeSpec) -> _Found:
     return _Found(ratio, resolution, width, height, tuple(warnings))
 
 
-def _nearest_tier(area: Fraction | None, shape: Fraction, spec: ModeSpec) -> str:
+def _choose(frame: _Frame, spec: ModeSpec) -> tuple[str, str]:
+    """Return the ratio nearest to what was asked, and the tier nearest at that ratio.
+
+    A supported frame stays itself even where rounding made its shape that of a neighbour. Among equals the cheaper
+    wins; after that the first listed, which is what min() keeps.
+    """
+    if frame.shape is None or not spec.ratios:
+        shape = (frame.shape or _USUAL_SHAPE) if spec.default_ratio == AUTO else parse_ratio(spec.default_ratio)
+        return spec.default_ratio, _nearest_tier(frame, shape, spec)
+    asked = frame.shape
+
+    def cost(choice: tuple[str, str]) -> tuple[bool, Fraction, float]:
+        shape = parse_ratio(choice[0])
+        exact = choice[1] != AUTO and frame_size(choice[1], shape) == frame.pixels
+        return not exact, _distance(asked, shape), _price(choice[1], spec)
+
+    return min(((ratio, _nearest_tier(frame, parse_ratio(ratio), spec)) for ratio in spec.ratios), key=cost)
+
+
+def _nearest_tier(frame: _Frame, shape: Fraction, spec: ModeSpec) -> str:
+    area = _area(frame, shape)
     if not spec.resolutions:
         return AUTO
     if area is None:
         return spec.default_resolution
-    prices = spec.price.second if spec.price else {}
 
     def cost(tier: str) -> tuple[Fraction, float]:
         width, height = frame_size(tier, shape)
-        return _distance(area, Fraction(width * height)), prices.get(tier, 0.0)
+        return _distance(area, Fraction(width * height)), _price(tier, spec)
 
-    return min(spec.resolutions, key=cost)  # min keeps the first listed among equals
+    return min(spec.resolutions, key=cost)
+
+
+def _price(tier: str, spec: ModeSpec) -> float:
+    return spec.price.per_second(tier) if spec.price else 0.0
 
 
 def _free_frame(frame: _Frame, spec: ModeSpec, limits: FreeSize) -> _Found:
     """Take the asked dimensions, clamped to the model's limits with the ratio kept (rule 5)."""
-    default = parse_ratio(spec.default_ratio) if spec.default_ratio != AUTO else _USUAL_SHAPE
-    shape = frame.shape or default
-    asked = frame.pixels or frame_size(frame.tier or spec.default_resolution, shape)
-    width, height = _clamp(asked, limits)
+    default = _USUAL_SHAPE if spec.default_ratio == AUTO else parse_ratio(spec.default_ratio)
+    asked = frame.pixels or frame_size(frame.tier or spec.default_resolution, frame.shape or default)
+    width, height = clamp(asked, limits)
     used = f"{width}x{height}"
-    changed = (width, height) != asked
-    param, requested = "size", f"{asked[0]}x{asked[1]}"
-    if not frame.pixels and frame.tier is not None:
-        param, requested = "resolution", frame.tier
-    elif not frame.pixels:
-        param, requested = frame.shape_param, frame.shape_text
-    said = frame.pixels or frame.tier is not None or frame.shape is not None
-    warnings = (_converted(param, requested, used),) if changed and said else ()
-    return _Found(f"{width}:{height}", AUTO, width, height, warnings)
-
-
-def _clamp(asked: tuple[int, int], limits: FreeSize) -> tuple[int, int]:
-    ratio = Fraction(*asked)
-    longest = min(
-        Fraction(limits.max_side),
-        Fraction(isqrt(int(limits.max_pixels * max(ratio, 1 / ratio)))),
-        Fraction(max(asked)),
-    )
-    longest = max(longest, min(Fraction(limits.max_side), limits.min_side * max(ratio, 1 / ratio)))
-    long = max(limits.min_side, int(longest) // limits.multiple * limits.multiple)
-    exact = long / max(ratio, 1 / ratio)
-    short = max(limits.min_side, min(long, half_up(exact / limits.multiple) * limits.multiple))
-    while long * short > limits.max_pixels and short > limits.min_side:
-        short -= limits.multiple
-    return (long, short) if ratio >= 1 else (short, long)
+    warnings: list[ParameterWarning] = []
+    if frame.pixels and (width, height) != asked:
+        warnings.append(_converted("size", frame.shape_text, used))
+    elif not frame.pixels and (width, height) != stepped(asked, limits.multiple):  # steps alone need no word
+        if frame.tier is not None:
+            warnings.append(_converted("resolution", frame.tier, used))
+        elif frame.shape is not None:
+            warnings.append(_converted(frame.shape_param, frame.shape_text, used))
+    return _Found(f"{width}:{height}", AUTO, width, height, tuple(warnings))
 
 
 def _nearest_seconds(asked: Asked, offered: SecondsRange | None) -> tuple[int | None, list[ParameterWarning]]:
-    text = given(asked.seconds)
+    text, beaten = given(asked.seconds), given(asked.duration)
     wanted = None if text is None else parse_seconds(text, asked.seconds_param)
+    warnings: list[ParameterWarning] = []
+    if text is not None and beaten is not None and parse_seconds(beaten, "duration") != wanted:
+        warnings.append(_overruled("duration", beaten, f"seconds {text}"))
     if offered is None:
-        return None, [] if text is None else [_ignored(asked.seconds_param, text)]
+        return None, warnings if text is None else [*warnings, _ignored(asked.seconds_param, text)]
     if wanted is None or text is None:
-        return offered.default, []
-    down = wanted.numerator // wanted.denominator
-    nearest = down if wanted - down <= Fraction(1, 2) else down + 1  # a tie goes to the cheaper, shorter one
-    used = max(offered.min, min(offered.max, nearest))
-    return used, [] if used == wanted else [_converted(asked.seconds_param, text, str(used))]
+        return offered.default, warnings
+    used = max(offered.min, min(offered.max, half_down(wanted)))  # a tie goes to the cheaper, shorter one
+    if used != wanted:
+        warnings.append(_converted(asked.seconds_param, text, str(used)))
+    return used, warnings
 
 
 def _refuse_conversions(warnings: Iterable[ParameterWarning], spec: ModeSpec) -> None:
@@ -220,22 +229,23 @@ def _refuse_conversions(warnings: Iterable[ParameterWarning], spec: ModeSpec) ->
         raise GatewayError(
             "unsupported_value",
             f"{warning.param} {warning.requested!r} is not supported and strict is true. "
-            f"Nearest: {warning.used!r}. {_supported(warning.param, spec)}",
+            f"Nearest: {warning.used!r}. {_supported(warning, spec)}",
             param=warning.param,
         )
 
 
-def _supported(param: str, spec: ModeSpec) -> str:
+def _supported(warning: ParameterWarning, spec: ModeSpec) -> str:
     """Name every supported value, for a message."""
-    if param in ("seconds", "duration") and spec.seconds:
+    if warning.param in ("seconds", "duration") and spec.seconds:
         return f"Supported: whole seconds from {spec.seconds.min} to {spec.seconds.max}."
     if spec.free_size:
         free = spec.free_size
-        return f"Supported: sides of {free.min_side} to {free.max_side} pixels in steps of {free.multiple}."
-    if param == "size" and spec.ratios and spec.resolutions:
-        shapes = [frame_size(tier, parse_ratio(ratio)) for tier in spec.resolutions for ratio in spec.ratios]
-        return f"Supported: {', '.join(f'{width}x{height}' for width, height in shapes)}."
-    values = spec.resolutions if param == "resolution" or not spec.ratios else spec.ratios
+        sides = f"sides of {free.min_side} to {free.max_side} pixels in steps of {free.multiple}"
+        return f"Supported: {sides}, at most {free.max_pixels} pixels in all."
+    values = spec.resolutions if warning.param == "resolution" or not spec.ratios else spec.ratios
+    if warning.param == "size" and ":" not in warning.requested and spec.ratios and spec.resolutions:
+        frames = [frame_size(tier, parse_ratio(ratio)) for tier in spec.resolutions for ratio in spec.ratios]
+        values = tuple(f"{width}x{height}" for width, height in frames)
     return f"Supported: {', '.join(values)}."
 
 
@@ -252,9 +262,7 @@ def _area(frame: _Frame, shape: Fraction) -> Fraction | None:
     return Fraction(width * height)
 
 
-def _distance(a: Fraction | None, b: Fraction) -> Fraction:
-    if a is None:
-        return Fraction(0)
+def _distance(a: Fraction, b: Fraction) -> Fraction:
     return max(a / b, b / a)
 
 
@@ -270,7 +278,6 @@ def _ignored(param: str, requested: str) -> ParameterWarning:
     )
 
 
-def _overruled(param: str, requested: str, size: str) -> ParameterWarning:
-    return ParameterWarning(
-        param, "ignored", requested, None, f"{param} {requested} ignored: size {size} takes precedence."
-    )
+def _overruled(param: str, requested: str, winner: str) -> ParameterWarning:
+    message = f"{param} {requested} ignored: {winner} takes precedence."
+    return ParameterWarning(param, "ignored", requested, None, message)
