@@ -1,0 +1,152 @@
+"""The engine's parts on a real database, with a scripted provider and a clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.db import outputs
+from app.db.session import Database
+from app.domain import catalogue
+from app.domain.jobs import LIVE, Job, State
+from app.domain.requests import VideoRequest, parse
+from app.media.fetch import Fetcher
+from app.media.network import NetworkPolicy
+from app.media.store import MediaStore
+from app.providers.base import Failed, Order, Pending, Succeeded
+from app.services.inputs import Inputs
+from app.services.routing import Router
+from app.services.steps import Steps
+from app.services.videos import Videos
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from app.db.videos import Video
+    from app.domain.jobs import Operation
+
+OWNER = "key_test"
+
+
+class Clock:
+    """Time that passes when a test says so, in unix seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Scripted:
+    """A provider that answers what it was told to, and keeps a ledger of what it was sent."""
+
+    name: str = "local"
+    title: str = "Scripted"
+    on_submit: list[Operation | Exception] = field(default_factory=list)
+    on_poll: list[Pending | Succeeded | Failed | Exception] = field(default_factory=list)
+    ledger: list[Order] = field(default_factory=list)
+    cancelled: list[Operation] = field(default_factory=list)
+
+    async def submit(self, order: Order) -> Operation:
+        self.ledger.append(order)
+        accepted: Operation = {"id": f"up-{len(self.ledger)}"}
+        answer = self.on_submit.pop(0) if self.on_submit else accepted
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def poll(self, operation: Operation) -> Pending | Succeeded | Failed:
+        del operation
+        answer = self.on_poll.pop(0) if self.on_poll else Pending()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def cancel(self, operation: Operation) -> None:
+        self.cancelled.append(operation)
+
+
+@dataclass
+class Finding(Scripted):
+    """A scripted provider that can say what became of a lost submission."""
+
+    found: Operation | None = None
+
+    async def find_submission(self, order: Order) -> Operation | None:
+        del order
+        return self.found
+
+
+@dataclass
+class Bench:
+    """Everything the engine needs, stepped by hand."""
+
+    database: Database
+    videos: Videos
+    steps: Steps
+    store: MediaStore
+    provider: Scripted
+    clock: Clock
+    folder: Path
+    lease_holds: bool = True
+
+    async def create(self, **fields: object) -> str:
+        body = {"prompt": "a calm sea", "seconds": 1, "resolution": "480p", **fields}
+        created = await self.videos.create(OWNER, request(**body), body, self.folder, is_retry=False)
+        return created.video.row.id
+
+    async def claim(self, *states: State, owner: str = "bench") -> list[Job]:
+        wanted = outputs.Claim(owner, self.clock(), 30.0, 100)
+        return await self.database.write(partial(outputs.claim, states=states or LIVE, claim=wanted))
+
+    async def step(self) -> list[State]:
+        """Take every due output one step further and return the states they were in."""
+        jobs = await self.claim()
+        for job in jobs:
+            match job.state:
+                case State.QUEUED | State.SUBMITTING:
+                    await self.steps.submit(job, lambda: self.lease_holds)
+                case State.RUNNING:
+                    await self.steps.poll(job)
+                case _:
+                    await self.steps.keep(job)
+        return [job.state for job in jobs]
+
+    async def clean_up(self) -> int:
+        wanted = outputs.Claim("bench", self.clock(), 30.0, 100)
+        jobs = await self.database.write(partial(outputs.claim, states=None, claim=wanted))
+        await asyncio.gather(*(self.steps.clean_up(job) for job in jobs))
+        return len(jobs)
+
+    async def show(self, video_id: str) -> Video:
+        return await self.videos.get(OWNER, video_id)
+
+
+def request(**fields: object) -> VideoRequest:
+    return parse(fields)
+
+
+@asynccontextmanager
+async def open_bench(folder: Path, provider: Scripted) -> AsyncIterator[Bench]:
+    """Build a bench in `folder`."""
+    for name in ("scratch", "uploads"):
+        (folder / name).mkdir()
+    database = Database(f"sqlite+aiosqlite:///{folder / 'db.sqlite3'}")
+    await database.migrate()
+    await database.start()
+    clock = Clock()
+    store = MediaStore.open(folder / "media")
+    inputs = Inputs(database, store, Fetcher(NetworkPolicy.parse("")))
+    steps = Steps(database, {provider.name: provider}, store, inputs, folder / "scratch", clock, None)
+    router = Router(catalogue.builtin(), (provider.name,), "grok-imagine-video")
+    videos = Videos(database, router, inputs, clock, 3600, lambda: None)
+    try:
+        yield Bench(database, videos, steps, store, provider, clock, folder / "uploads")
+    finally:
+        await database.close()
