@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.db.session import Database
-from app.db.tables import IdempotencyRow
+from app.db.tables import IdempotencyRow, SubmissionRow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -249,13 +249,22 @@ async def test_a_running_output_without_a_handle_is_a_fault_of_ours(bench: Bench
         await bench.steps.poll(replace(job, operation=None))
 
 
+def leave_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
 async def test_sweeping_keeps_the_scratch_of_live_outputs(bench: Bench) -> None:
     video_id = await bench.create()
     await bench.step()
     (output,) = await outputs_of(bench, video_id)
-    (bench.steps.scratch / "out_gone").mkdir()
+    scratch = bench.steps.scratch
+    leave_folder(scratch / "out_gone")
     await bench.steps.sweep()
-    assert [folder.name for folder in bench.steps.scratch.iterdir()] == [output.id]
+    assert names_in(scratch) == [output.id]
 
 
 @asynccontextmanager
