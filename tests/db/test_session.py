@@ -64,11 +64,8 @@ async def test_a_failing_write_undoes_only_itself(database: Database) -> None:
 async def test_a_commit_that_fails_is_every_callers_answer(database: Database) -> None:
     async def break_the_commit(session: AsyncSession) -> None:
         await session.execute(text("PRAGMA defer_foreign_keys = ON"))
-        await session.execute(
-            text(
-                "INSERT INTO submissions (id, output_id, attempt, provider, phase, intent_at) VALUES ('s','no',1,'','',1)"
-            )
-        )
+        session.add(SubmissionRow(id="s", output_id="none", attempt=1, provider="", phase="", intent_at=1.0))
+        await session.flush()
 
     results = await asyncio.gather(
         database.write(partial(add, key="x")), database.write(break_the_commit), return_exceptions=True

@@ -269,7 +269,7 @@ async def test_sweeping_keeps_the_scratch_of_live_outputs(bench: Bench) -> None:
 
 @asynccontextmanager
 async def a_second_bench(folder: Path) -> AsyncIterator[Bench]:
-    folder.mkdir()
+    leave_folder(folder)
     async with open_bench(folder, Scripted()) as opened:
         yield opened
 
