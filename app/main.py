@@ -8,6 +8,7 @@ import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
 from fastapi import APIRouter, FastAPI
 
 from app.api import content, errors, health, keys, library, models, pages, videos
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from app.config import Settings
     from app.providers.base import Provider
 
+log = structlog.get_logger()
+
 _PREFIXES = ("/v1", "/openai/v1")  # OpenAI's, and Lumenfall's documented one
 _POLL_MS = 1000  # what a client is told to wait between polls
 
@@ -53,6 +56,9 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
                 yield
         except StartupError as refusal:
             app.state.refusal = refusal
+            raise
+        except Exception:
+            log.exception("the gateway cannot start, or failed to stop")
             raise
 
     app = FastAPI(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -33,3 +34,11 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start gateways of a test's own: `start_gateway(auth="on", …)`."""
     with ExitStack() as stack:
         yield lambda **changes: stack.enter_context(serve(settings_for(tmp_path, **changes)))
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

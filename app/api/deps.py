@@ -62,7 +62,10 @@ Client = Annotated[Caller, Depends(get_caller)]
 async def get_admin(caller: Client) -> Caller:
     """Let only admins through. Raises GatewayError permission_denied."""
     if caller.role != "admin":
-        raise GatewayError("permission_denied", "This needs an admin key.")
+        raise GatewayError(
+            "permission_denied",
+            "This needs an admin key: one made with `reelgate keys create NAME --admin`, or REELGATE_ADMIN_KEY.",
+        )
     return caller
 
 

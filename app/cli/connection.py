@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,6 +16,8 @@ from app.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import uvicorn
 
     from app.config import Settings
 
@@ -27,12 +29,9 @@ _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 def connect(settings: Settings, base_url: str | None) -> Iterator[httpx.Client]:
     """Give a client for `base_url`, for the gateway on the configured port, or for an embedded one."""
     found = base_url or find_running(settings)
-    if found:
-        with client(found) as http:
-            yield http
-        return
-    with _embedded(settings) as url, client(url) as http:
-        yield http
+    with ExitStack() as stack:
+        url = found or stack.enter_context(_embedded(settings))
+        yield stack.enter_context(client(url))
 
 
 def find_running(settings: Settings) -> str | None:
@@ -46,11 +45,17 @@ def find_running(settings: Settings) -> str | None:
         return None
 
 
-def client(url: str) -> httpx.Client:
-    """Make a client; the key comes from REELGATE_API_KEY or REELGATE_ADMIN_KEY."""
+@contextmanager
+def client(url: str) -> Iterator[httpx.Client]:
+    """Give a client; the key comes from REELGATE_API_KEY or REELGATE_ADMIN_KEY. A dead address ends the command."""
     key = os.environ.get("REELGATE_API_KEY") or os.environ.get("REELGATE_ADMIN_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(base_url=url.rstrip("/").removesuffix("/v1"), headers=headers, timeout=_TIMEOUT)
+    url = url.rstrip("/").removesuffix("/v1")
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT) as http:
+            yield http
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        fail(f"cannot reach {url}: {error}")
 
 
 def check(answer: httpx.Response) -> httpx.Response:
@@ -73,7 +78,7 @@ def _embedded(settings: Settings) -> Iterator[str]:
     configure_logs("text", "error")
     app = create_app(settings)
     server = make_server(app)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=_run, args=(server, listener), daemon=True)
     thread.start()
     deadline = time.monotonic() + _START_SECONDS
     while not server.started and thread.is_alive() and time.monotonic() < deadline:
@@ -86,3 +91,8 @@ def _embedded(settings: Settings) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    with suppress(SystemExit):  # uvicorn's own way of saying that the start failed
+        server.run(sockets=[listener])

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.table import Table
 
 from app.cli.connection import check, client, find_running
 from app.cli.terminal import fail, load_settings, out
@@ -59,11 +58,12 @@ def list_keys(base_url: Url = None) -> None:
         found = _offline(settings, lambda accounts: accounts.list_keys())
         names = ("id", "name", "role", "prefix", "created_at", "last_used_at", "revoked_at")
         rows = [{name: getattr(row, name) for name in names} for row in found]
-    table = Table("id", "name", "role", "key", "created", "last used", "revoked", box=None, pad_edge=False)
     for row in rows:
-        times = (_day(row["created_at"]), _day(row["last_used_at"]), _day(row["revoked_at"]))
-        table.add_row(row["id"], row["name"], row["role"], f"{row['prefix']}…", *times)
-    out.print(table)
+        state = f"revoked {_day(row['revoked_at'])}" if row["revoked_at"] else f"last used {_day(row['last_used_at'])}"
+        facts = (row["id"], f"{row['prefix']}…", f"{row['role']:<6}", f"made {_day(row['created_at'])}", state)
+        out.print("  ".join((*facts, row["name"])), markup=False)
+    if not rows:
+        out.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME`")
 
 
 @keys.command()

@@ -6,31 +6,45 @@ from rich.table import Table
 
 from app.cli.terminal import out
 from app.domain import catalogue
+from app.domain.catalogue import Model
 
 
 def models() -> None:
-    """List the models, their modes, limits and prices."""
+    """List the models: modes, shapes, resolutions, seconds and prices."""
     known = catalogue.builtin()
-    table = Table(
-        "model", "mode", "resolutions", "aspect ratios", "seconds", "images", "$/s (fal)", box=None, pad_edge=False
-    )
     for model in known.models.values():
-        name = f"[bold]{model.id}[/bold]"
-        fal = model.offerings.get("fal")
-        for mode, spec in model.modes.items():
-            offered = fal.modes.get(mode) if fal else None
-            prices = offered.price.second if offered and offered.price else {}
-            table.add_row(
-                name,
-                mode.value,
-                " ".join(spec.resolutions) or "-",
-                " ".join(spec.ratios) or "of the input",
-                f"{spec.seconds.min}-{spec.seconds.max} ({spec.seconds.default})" if spec.seconds else "of the input",
-                str(spec.images.max or "-"),
-                " ".join(f"{tier} {price:g}" for tier, price in prices.items()) or "-",
-            )
-            name = ""
-        table.add_section()
-    out.print(table)
-    out.print("\nAliases: " + ", ".join(f"{alias} → {target}" for alias, target in known.aliases.items()))
-    out.print("The local provider serves all of them on this machine for nothing, and marks every frame as a preview.")
+        aliases = [alias for alias, target in known.aliases.items() if target == model.id]
+        out.print(f"[bold]{model.id}[/bold]  {model.description}")
+        out.print(_modes(model))
+        for line in _prices(model):
+            out.print(f"  {line}")
+        if aliases:
+            out.print(f"  [dim]also called {', '.join(aliases)}[/dim]")
+        out.print()
+    out.print("Prices are US dollars per second. The local provider serves every model on this machine for nothing.")
+
+
+def _modes(model: Model) -> Table:
+    table = Table("mode", "resolutions", "seconds", "shapes", "images", box=None, padding=(0, 2))
+    for mode, spec in model.modes.items():
+        table.add_row(
+            mode.value,
+            " ".join(spec.resolutions),
+            f"{spec.seconds.min}-{spec.seconds.max}" if spec.seconds else "as given",
+            f"{len(spec.ratios)}: {spec.ratios[0]} … {spec.ratios[-1]}" if spec.ratios else "as given",
+            str(spec.images.max or "-"),
+        )
+    return table
+
+
+def _prices(model: Model) -> list[str]:
+    """Say per provider what a second costs; modes with the same prices share a line."""
+    lines: dict[str, list[str]] = {}
+    for offering in model.offerings.values():
+        for mode, spec in offering.modes.items():
+            if spec.price:
+                prices = ", ".join(f"{tier} {price:g}" for tier, price in spec.price.second.items())
+                extra = f", {spec.price.image:g} per image" if spec.price.image else ""
+                extra += f", {spec.price.input_second:g} per input second" if spec.price.input_second else ""
+                lines.setdefault(f"{offering.provider}: {prices}{extra}", []).append(mode.value)
+    return [f"{line}  [dim]({', '.join(modes)})[/dim]" for line, modes in lines.items()]

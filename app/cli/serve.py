@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from pathlib import Path
@@ -44,7 +45,8 @@ def serve(
     configure_logs(settings.log_format, settings.log_level)
     app = create_app(settings)
     server = make_server(app, lambda: _greet(app, settings, listener.getsockname()[1]))
-    server.run(sockets=[listener])
+    with contextlib.suppress(SystemExit):  # uvicorn's own way of saying that the start failed
+        server.run(sockets=[listener])
     refusal = getattr(app.state, "refusal", None)
     if isinstance(refusal, StartupError):
         fail(str(refusal))

@@ -1,0 +1,50 @@
+"""Start `reelgate serve` as a process and read its greeting."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Served:
+    """A gateway process, where it listens and what it said at its start."""
+
+    process: subprocess.Popen[str]
+    url: str
+    greeting: str
+
+
+@contextmanager
+def served(folder: Path, **environment: str) -> Iterator[Served]:
+    """Serve from `folder` until the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "app", "serve"],
+        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        greeting = ""
+        for line in process.stdout:
+            greeting += line
+            if '"prompt"' in line:
+                break
+        found = re.search(r"listens on (http://\S+)/v1", greeting)
+        assert found, greeting
+        yield Served(process, found[1], greeting)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,84 @@
+"""`reelgate serve` as a process: what it prints, and when it must not start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.cli.processes import served
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+
+def refused(tmp_path: Path, **environment: str) -> str:
+    """Run `serve` where it must refuse to start, and return what it said."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "app", "serve"],
+        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_it_says_where_it_listens_and_what_to_paste(tmp_path: Path) -> None:
+    with served(tmp_path) as gateway:
+        assert f"Reelgate listens on {gateway.url}/v1" in gateway.greeting
+        assert "local (Local preview (no AI))" in gateway.greeting
+        assert "open: no API key is needed" in gateway.greeting
+        assert "curl -s" in gateway.greeting
+        assert httpx.get(f"{gateway.url}/readyz").json()["status"] == "ok"
+
+
+def test_it_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
+    with served(tmp_path) as gateway:
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(timeout=20) in (0, -signal.SIGTERM)
+
+
+def test_a_public_address_without_a_key_is_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, REELGATE_HOST="0.0.0.0")  # noqa: S104 - the point of the test
+    assert "0.0.0.0 can be reached from other machines, and there is no API key" in said
+    assert "REELGATE_AUTH=off" in said
+
+
+def test_a_second_gateway_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with served(tmp_path):
+        assert "Another gateway is using the data folder" in refused(tmp_path)
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1:{port}" in refused(tmp_path, REELGATE_PORT=str(port))
+
+
+@pytest.mark.parametrize(("auth", "status"), [("on", 401), ("off", 200)])
+def test_an_admin_key_guards_the_gateway_unless_auth_is_off(tmp_path: Path, auth: str, status: int) -> None:
+    key = "a-long-enough-admin-key-for-tests"
+    with served(tmp_path, REELGATE_ADMIN_KEY=key, REELGATE_AUTH=auth) as gateway:
+        assert httpx.get(f"{gateway.url}/v1/videos").status_code == status
+        assert httpx.get(f"{gateway.url}/v1/keys", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_the_help_teaches_every_command(run: Run) -> None:
+    text = run("--help").output
+    for command in ("serve", "generate", "models", "keys", "doctor"):
+        assert command in text
+        assert run(command, "--help").exit_code == 0
+    assert run("--version").output.startswith("reelgate 0.")
