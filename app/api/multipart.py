@@ -61,6 +61,8 @@ async def parse_multipart(
 
 
 def _field(part: _Part) -> tuple[str, str | Upload]:
+    if part.path and not part.size:
+        raise invalid(part.name, f"Invalid {part.name}: the file is empty.")
     if part.path:
         return part.name, Upload(part.path, part.digest.hexdigest(), part.size, part.filename)
     try:
