@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve install dev test check format lock clean
+.PHONY: help serve install dev sdks test check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,11 @@ install: $(RUN) ## Set up .venv with what the gateway needs to run
 
 dev: $(DEV) ## Add what tests and checks need
 
-test: $(DEV) ## Run every test, with coverage
+sdks: $(DEV) ## Fetch the other OpenAI SDKs that tests use
+	@$(BIN)/python tests/sdk/install.py || echo 'Some SDK is not available here (openai-node needs npm); its tests will say so.'
+
+test: sdks ## Run every test, with coverage
+	@rm -f .coverage .coverage.*
 	$(BIN)/pytest -n auto --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
@@ -52,7 +56,7 @@ lock: ## Pin the newest versions that pyproject.toml allows
 	rm -rf .venv-lock
 
 clean: ## Remove everything that make made; data/ stays
-	rm -rf .venv .sdk .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .alembic.sqlite3*
+	rm -rf .venv .sdk tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .alembic.sqlite3*
 	find app tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -25,6 +25,7 @@ from app.services.engine import Engine
 from app.services.inputs import Inputs
 from app.services.library import Library
 from app.services.links import Links, load_secret
+from app.services.planning import Planner
 from app.services.routing import Router
 from app.services.steps import Steps
 from app.services.videos import Videos
@@ -125,7 +126,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     steps = Steps(database, providers, store, inputs, scratch, clock, settings.poll_seconds)
     engine = Engine(database, steps, clock, settings.lease_seconds)
     known = catalogue.builtin()
-    router = Router(known, tuple(providers), settings.default_model)
+    planner = Planner(database, Router(known, tuple(providers), settings.default_model), inputs)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
     if settings.auth == "on" and not accounts.guarded and not settings.loopback:
@@ -135,7 +136,8 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
             "`reelgate keys create NAME`, or set REELGATE_ADMIN_KEY, or REELGATE_AUTH=off to let everyone in."
         )
     app.state.gateway = Gateway(
-        videos=Videos(database, router, inputs, clock, settings.job_timeout_seconds, engine.wake),
+        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, engine.wake),
+        planner=planner,
         library=Library(database, store, clock),
         accounts=accounts,
         links=Links(load_secret(data), clock),

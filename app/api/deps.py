@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.services.accounts import Accounts
     from app.services.library import Library
     from app.services.links import Links
+    from app.services.planning import Planner
     from app.services.videos import Videos
 
 
@@ -30,6 +31,7 @@ class Gateway:
     """Everything the HTTP surface stands on; `main` puts one on `app.state.gateway`."""
 
     videos: Videos
+    planner: Planner
     library: Library
     accounts: Accounts
     links: Links

@@ -20,7 +20,7 @@ from app.domain.plain import Json
 from app.domain.pricing import total
 from app.domain.requests import VideoRequest, parse
 from app.services.accounts import Caller
-from app.services.videos import Plan
+from app.services.planning import Plan
 
 router = APIRouter(tags=["videos"])
 
@@ -152,7 +152,7 @@ async def _accept(
     """Create the video, or only price it."""
     wanted = _with_key_of(request, wanted)
     if dry_run:
-        return JSONResponse(_estimate(wanted, await gateway.videos.plan(caller.owner, wanted, folder)))
+        return JSONResponse(_estimate(wanted, await gateway.planner.plan(caller.owner, wanted, folder)))
     retries = request.headers.get("x-stainless-retry-count", "0")
     is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
     created = await gateway.videos.create(caller.owner, wanted, body, folder, is_retry=is_retry)

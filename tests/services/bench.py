@@ -18,6 +18,7 @@ from app.media.network import NetworkPolicy
 from app.media.store import MediaStore
 from app.providers.base import Failed, Order, Pending, Succeeded
 from app.services.inputs import Inputs
+from app.services.planning import Planner
 from app.services.routing import Router
 from app.services.steps import Steps
 from app.services.videos import Videos
@@ -145,7 +146,7 @@ async def open_bench(folder: Path, provider: Scripted) -> AsyncIterator[Bench]:
     inputs = Inputs(database, store, Fetcher(NetworkPolicy.parse("")))
     steps = Steps(database, {provider.name: provider}, store, inputs, folder / "scratch", clock, None)
     router = Router(catalogue.builtin(), (provider.name,), "grok-imagine-video")
-    videos = Videos(database, router, inputs, clock, 3600, lambda: None)
+    videos = Videos(database, Planner(database, router, inputs), inputs, clock, 3600, lambda: None)
     try:
         yield Bench(database, videos, steps, store, provider, clock, folder / "uploads")
     finally:

@@ -1,0 +1,141 @@
+"""Work a request out before anything is accepted: where it goes, what is sent, what it costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.db import videos
+from app.domain import pricing
+from app.domain.catalogue import LOCAL, Mode, Price, SecondsRange
+from app.domain.errors import GatewayError
+from app.domain.jobs import seconds_text
+from app.domain.pricing import Quantities
+from app.domain.requests import VideoId
+from app.domain.sizing import Normalised, ParameterWarning, normalise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.db.session import Database
+    from app.domain.catalogue import VideoLimits
+    from app.domain.pricing import Component
+    from app.domain.requests import VideoRequest
+    from app.services.inputs import Gathered, Inputs
+    from app.services.routing import Route, Router
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request worked out: where it goes, what is sent, what it costs (None: the catalogue has no price)."""
+
+    route: Route
+    sized: Normalised
+    seconds: str
+    inputs: list[Gathered]
+    components: tuple[Component, ...] | None
+    warnings: tuple[ParameterWarning, ...]
+
+
+class Planner:
+    """Works requests out; asking twice costs nothing and changes nothing."""
+
+    def __init__(self, database: Database, router: Router, inputs: Inputs) -> None:
+        self._database = database
+        self._router = router
+        self._inputs = inputs
+
+    async def plan(self, owner: str, request: VideoRequest, folder: Path) -> Plan:
+        """Work a request out without accepting it. Raises GatewayError."""
+        route = await self._route(owner, request)
+        _check_limits(request, route)
+        gathered = [await self._inputs.gather_image(owner, image, folder) for image in request.images]
+        gathered += [await self._inputs.gather_character(owner, character) for character in request.characters]
+        if len(gathered) > route.spec.images.max:
+            raise GatewayError(
+                "invalid_value",
+                f"{len(gathered)} input images; {route.asked} takes at most {route.spec.images.max} in this mode.",
+                param=request.images[0].param if request.images else "characters",
+            )
+        source = 0.0
+        if request.video:
+            video = await self._inputs.gather_video(owner, request.video, folder)
+            source = video.facts.seconds
+            gathered.append(video)
+        spec = route.spec
+        if request.video and spec.video and source:
+            spec = spec.model_copy(update={"seconds": _tail(spec.seconds, spec.video, source, request.video.param)})
+        sized = normalise(request.asked, spec, strict=request.strict)
+        length = source + (sized.seconds or 0) if request.video else float(sized.seconds or 0)
+        bought = Quantities(
+            sized.resolution,
+            length if request.mode is Mode.EDIT else float(sized.seconds or 0),
+            request.n,
+            images=len(gathered) - bool(request.video),
+            input_seconds=source,
+        )
+        return Plan(
+            route,
+            sized,
+            seconds_text(length),
+            gathered,
+            _price(route, bought),
+            (*route.warnings, *sized.warnings, *_about_the_gateway(request)),
+        )
+
+    async def _route(self, owner: str, request: VideoRequest) -> Route:
+        """Route by the named model; a follow-up that names none inherits its source's."""
+        if request.model is None and request.video and isinstance(request.video.ref, VideoId):
+            async with self._database.read() as session:
+                source = await videos.get(session, owner, request.video.ref.id)
+            if source:
+                return self._router.route_follow_up(source.row.model, request.mode)
+        if request.model is None:
+            return self._router.route_follow_up(self._router.default_model, request.mode)
+        return self._router.route(request.model, request.mode)
+
+
+def _check_limits(request: VideoRequest, route: Route) -> None:
+    limit = route.model.prompt_limit
+    if len(request.prompt) > limit:
+        raise GatewayError(
+            "invalid_value",
+            f"Invalid prompt: {len(request.prompt)} characters; {route.asked} takes at most {limit}.",
+            param="prompt",
+        )
+
+
+def _tail(offered: SecondsRange | None, limits: VideoLimits, source: float, param: str) -> SecondsRange | None:
+    """Check an input video's length and return which tails still fit behind it (None: the mode has no tail)."""
+    most = limits.max_seconds
+    if offered and limits.max_total_seconds:
+        most = min(most, limits.max_total_seconds - offered.min)
+    # Files run a frame or two over their nominal length: a "15 s" clip lasts 15.04 s.
+    if not limits.min_seconds <= source <= most + 0.1:
+        raise GatewayError(
+            "invalid_video",
+            f"{param}: the video lasts {seconds_text(source)} s; this mode takes {limits.min_seconds:g} to {most:g} s.",
+            param=param,
+        )
+    if offered is None or limits.max_total_seconds is None:
+        return offered
+    room = max(offered.min, min(offered.max, math.floor(limits.max_total_seconds - source + 0.1)))
+    return SecondsRange(min=offered.min, max=room, default=min(offered.default, room))
+
+
+def _price(route: Route, bought: Quantities) -> tuple[Component, ...] | None:
+    spec = route.spec.model_copy(update={"price": Price()}) if route.provider == LOCAL else route.spec
+    return pricing.estimate(spec, bought)
+
+
+def _about_the_gateway(request: VideoRequest) -> list[ParameterWarning]:
+    """Say what the gateway itself does differently from what was asked."""
+    found: list[ParameterWarning] = []
+    if request.characters:
+        message = "characters are sent as reference images of their video."
+        found.append(ParameterWarning("characters", "emulated", ", ".join(request.characters), None, message))
+    if request.webhook_url:
+        message = "webhook_url is not served yet: poll the video instead."
+        found.append(ParameterWarning("webhook_url", "ignored", request.webhook_url, None, message))
+    return found

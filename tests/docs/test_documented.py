@@ -1,0 +1,139 @@
+"""What exists is documented, and what is documented exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+from app.config import Settings
+from app.domain import catalogue
+from app.domain.errors import ERRORS
+from app.domain.jobs import FAILURES
+
+if TYPE_CHECKING:
+    from tests.serving import Running
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+OUTSIDE_THE_SCHEMA = {
+    ("GET", "/docs"),
+    ("GET", "/openapi.json"),
+    ("POST", "/v1/videos/generations"),
+    ("HEAD", "/v1/videos/{video_id}/content"),
+}
+MACHINES = re.compile(r"(?<![\w.])/(?:root|home|Users|work)/|pypi\.org|pythonhosted\.org|npmjs\.org")
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table under a heading, without its head."""
+    _, _, rest = (ROOT / page).read_text().partition(f"\n## {heading}\n")
+    lines = rest.partition("\n## ")[0].splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    return [[cell.strip(" `") for cell in row] for row in rows[2:]]
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    expected = [
+        [f"REELGATE_{name.upper()}", _shown(field.default), str(field.description).replace("`", "")]
+        for name, field in Settings.model_fields.items()
+    ]
+    assert [[cell.replace("`", "") for cell in row] for row in table("README.md", "Settings")] == expected
+
+
+def test_every_setting_is_explained_and_no_other() -> None:
+    for page in ("README.md", "docs/configuration.md"):
+        named = set(re.findall(r"REELGATE_[A-Z_]+", (ROOT / page).read_text()))
+        known = {f"REELGATE_{name.upper()}" for name in Settings.model_fields}
+        assert named >= known
+        assert named - known <= {"REELGATE_API_KEY", "REELGATE_BASE_URL"}  # the command line's own
+
+
+def test_every_route_is_documented(gateway: Running) -> None:
+    paths = gateway.http.get("/openapi.json").json()["paths"]
+    routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    documented = table("docs/api.md", "Routes")
+    assert {(method, path) for method, path, _ in documented} == routes | OUTSIDE_THE_SCHEMA
+    assert len(documented) == len(routes | OUTSIDE_THE_SCHEMA)
+
+
+def test_the_routes_outside_the_schema_exist(gateway: Running) -> None:
+    assert "swagger" in gateway.http.get("/docs").text
+    assert gateway.http.post("/v1/videos/generations", json={}).json()["error"]["param"] == "prompt"
+    video = gateway.finished()
+    assert gateway.http.head(f"/v1/videos/{video['id']}/content").status_code == 200
+
+
+def test_every_error_code_is_documented() -> None:
+    documented = [(code, int(status), kind) for code, status, kind, _ in table("docs/api.md", "Errors")]
+    assert documented == [(code, kind.status, kind.type) for code, kind in ERRORS.items()]
+
+
+def test_every_failure_is_documented() -> None:
+    assert [code for code, _ in table("docs/api.md", "Failed videos")] == list(FAILURES)
+
+
+def test_every_model_is_documented() -> None:
+    known = catalogue.builtin()
+    expected = [
+        [
+            model.id,
+            mode.value,
+            ", ".join(spec.resolutions) or "the input's",
+            ", ".join(spec.ratios) or "the input's",
+            f"{spec.seconds.min}-{spec.seconds.max} ({spec.seconds.default})" if spec.seconds else "the input's",
+            str(spec.images.max or "none"),
+        ]
+        for model in known.models.values()
+        for mode, spec in model.modes.items()
+    ]
+    assert table("docs/models.md", "Modes") == expected
+    assert dict(table("docs/models.md", "Aliases")) == known.aliases
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_no_committed_file_names_a_machine_or_a_registry() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in listed.stdout.splitlines():
+        try:
+            text = (ROOT / name).read_text()
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+        assert not MACHINES.search(text), f"{name}: {MACHINES.search(text)}"
+
+
+def test_the_locks_are_plain_pins_that_satisfy_the_project() -> None:
+    lines = [line for name in LOCKS for line in (ROOT / name).read_text().splitlines()]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
+    pins = {_plain(name): version for name, _, version in (line.partition("==") for line in lines)}
+    assert len(pins) == len(lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    run_time = {_plain(line.partition("==")[0]) for line in (ROOT / LOCKS[0]).read_text().splitlines()}
+    for wanted in map(Requirement, project["project"]["dependencies"]):
+        assert _plain(wanted.name) in run_time
+        assert wanted.specifier.contains(pins[_plain(wanted.name)])
+    for wanted in map(Requirement, project["dependency-groups"]["dev"]):
+        assert wanted.specifier.contains(pins[_plain(wanted.name)])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _shown(default: object) -> str:
+    if default is None or default == "":
+        return "unset"
+    return ",".join(default) if isinstance(default, tuple) else str(default)
