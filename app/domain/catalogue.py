@@ -125,15 +125,17 @@ class ModeSpec(_Data):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> ModeSpec:
-        try:
-            for ratio in {*self.ratios, self.default_ratio} - {AUTO}:
-                parse_ratio(ratio, "ratio")
-            for tier in {*self.resolutions, self.default_resolution} - {AUTO}:
-                parse_tier(tier)
-        except GatewayError as error:
-            raise ValueError(error.message) from None
         if AUTO in (*self.ratios, *self.resolutions):
             raise ValueError("auto is a default, not one of the ratios or resolutions")
+        try:
+            ratios = {parse_ratio(ratio, "ratio") for ratio in self.ratios}
+            tiers = {parse_tier(tier) for tier in self.resolutions}
+            parse_ratio("1:1" if self.default_ratio == AUTO else self.default_ratio, "default_ratio")
+            parse_tier("1K" if self.default_resolution == AUTO else self.default_resolution)
+        except GatewayError as error:
+            raise ValueError(error.message) from None
+        if len(ratios) < len(self.ratios) or len(tiers) < len(self.resolutions):
+            raise ValueError("two of the ratios or resolutions mean the same")
         if self.free_size:
             if self.ratios or self.resolutions or self.default_resolution == AUTO:
                 raise ValueError("free_size needs a default_resolution, and neither ratios nor resolutions")
