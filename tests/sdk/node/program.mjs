@@ -39,6 +39,11 @@ async function finish({ id }) {
 
 const read = async (response) => Buffer.from(await response.arrayBuffer());
 
+let small; // a finished video of two seconds that the checks share
+const source = () => (small ??= client.videos.create({ prompt: "a red boat", ...SMALL, seconds: 2 }).then(finish));
+const clip = async () => read(await client.videos.downloadContent((await source()).id));
+const finishAll = (videos) => Promise.all(videos.map(async (video) => finish(await video)));
+
 async function refused(kind, code, call) {
   const error = await call().then(() => assert.fail(`no ${kind.name}`), (caught) => caught);
   assert.ok(error instanceof kind, String(error));
@@ -87,24 +92,22 @@ const checks = {
       fs.createReadStream(picture),
       new File([bytes()], "ünïcode.png", { type: "image/png" }),
     ];
-    for (const input_reference of forms) {
-      const video = await client.videos.create({ prompt: "waves", input_reference, aspect_ratio: "1:1", ...SMALL });
-      assert.equal((await finish(video)).size, "480x480");
-    }
+    const videos = await finishAll(forms.map((input_reference) =>
+      client.videos.create({ prompt: "waves", input_reference, aspect_ratio: "1:1", ...SMALL })));
+    assert.deepEqual(videos.map((video) => video.size), ["480x480", "480x480", "480x480"]);
   },
 
   async references_in_the_body() {
     const file = await client.files.create({ file: fs.createReadStream(picture), purpose: "vision" });
-    for (const input_reference of [{ image_url: dataUri() }, { file_id: file.id }, dataUri()]) {
-      const video = await client.videos.create({ prompt: "waves", input_reference, aspect_ratio: "1:1", ...SMALL });
-      assert.equal((await finish(video)).size, "480x480");
-    }
+    const videos = await finishAll([{ image_url: dataUri() }, { file_id: file.id }, dataUri()].map((input_reference) =>
+      client.videos.create({ prompt: "waves", input_reference, aspect_ratio: "1:1", ...SMALL })));
+    assert.deepEqual(videos.map((video) => video.size), ["480x480", "480x480", "480x480"]);
     assert.equal((await client.files.delete(file.id)).deleted, true);
     await refused(OpenAI.NotFoundError, "file_not_found", () => client.files.retrieve(file.id));
   },
 
   async content() {
-    const video = await finish(await client.videos.create({ prompt: "a forest", ...SMALL }));
+    const video = await source();
     const response = await client.videos.downloadContent(video.id);
     assert.equal(response.headers.get("content-type"), "video/mp4");
     const whole = await read(response);
@@ -124,27 +127,25 @@ const checks = {
   },
 
   async remix() {
-    const source = await finish(await client.videos.create({ prompt: "a red boat", ...SMALL }));
-    const remixed = await finish(await client.videos.remix(source.id, { prompt: "make it night" }));
-    assert.deepEqual([remixed.remixed_from_video_id, remixed.size], [source.id, "854x480"]);
+    const { id } = await source();
+    const remixed = await finish(await client.videos.remix(id, { prompt: "make it night" }));
+    assert.deepEqual([remixed.remixed_from_video_id, remixed.size, remixed.seconds], [id, "854x480", "2"]);
   },
 
   async edit_and_extend() {
-    const { id } = await finish(await client.videos.create({ prompt: "a red boat", ...SMALL, seconds: 2 }));
-    const clip = await read(await client.videos.downloadContent(id));
-    for (const video of [{ id }, await toFile(clip, "clip.mp4")]) {
-      const edited = await finish(await client.videos.edit({ prompt: "make it night", video }));
-      assert.deepEqual([edited.size, edited.seconds], ["854x480", "2"]);
-      const extended = await client.videos.extend({ prompt: "it sails away", seconds: "2", video });
-      assert.equal(extended.seconds, "4");
-      assert.equal((await finish(extended)).seconds, "4");
-    }
+    const { id } = await source();
+    const ways = [{ id }, await toFile(await clip(), "clip.mp4")];
+    const videos = await finishAll(ways.flatMap((video) => [
+      client.videos.edit({ prompt: "make it night", video }),
+      client.videos.extend({ prompt: "it sails away", seconds: "2", video }),
+    ]));
+    assert.deepEqual(videos.map((video) => `${video.size} ${video.seconds}`), [
+      "854x480 2", "854x480 4", "854x480 2", "854x480 4",
+    ]);
   },
 
   async characters() {
-    const { id } = await finish(await client.videos.create({ prompt: "a fox", ...SMALL }));
-    const clip = await read(await client.videos.downloadContent(id));
-    const character = await client.videos.createCharacter({ name: "Fox", video: await toFile(clip, "fox.mp4") });
+    const character = await client.videos.createCharacter({ name: "Fox", video: await toFile(await clip(), "fox.mp4") });
     assert.deepEqual(await client.videos.getCharacter(character.id), character);
     const created = await client.videos.create({ prompt: "Fox runs", characters: [{ id: character.id }], ...SMALL });
     assert.deepEqual(created.warnings.map((warning) => warning.param), ["characters"]);
