@@ -66,9 +66,10 @@ async def get_content(
         "cache-control": "private, max-age=3600",
         "content-disposition": f'inline; filename="{video.row.id}-{index}.{name.rpartition(".")[2]}"',
         "x-content-type-options": "nosniff",
-        "content-security-policy": "sandbox",
+        "content-security-policy": "sandbox allow-same-origin",
     }
-    if etag in request.headers.get("if-none-match", ""):
+    known = request.headers.get("if-none-match", "")
+    if etag in known or known.strip() == "*":
         return Response(status_code=304, headers=headers)
     span = _span(request, etag, headers["last-modified"], stored)
     headers["content-length"] = str(span.end - span.start)

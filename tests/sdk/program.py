@@ -202,7 +202,7 @@ def check_characters() -> None:
     assert character.name == "Fox"
     video = tolerant.videos.create(prompt="Fox runs", extra_body={**SMALL, "characters": [{"id": character.id}]})
     assert [each["param"] for each in (video.model_extra or {})["warnings"]] == ["characters"]
-    assert finish(video).size == "854x480"
+    assert finish(video).seconds == "1"
     refused(openai.NotFoundError, "character_not_found", lambda: client.videos.get_character("char_123"))
 
 
