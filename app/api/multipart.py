@@ -56,8 +56,8 @@ async def parse_multipart(
         reader.close()
     if not reader.ended:
         raise GatewayError("invalid_value", "The multipart body is truncated: its closing boundary is missing.")
-    # A browser sends a nameless, empty file for a file field that was left alone.
-    return [_field(part) for part in reader.parts if part.size or part.filename or part.path is None]
+    # A browser sends an empty file called "" for a file field that was left alone; an empty stream has no name at all.
+    return [_field(part) for part in reader.parts if part.size or part.filename != "" or part.path is None]
 
 
 def _field(part: _Part) -> tuple[str, str | Upload]:

@@ -58,7 +58,7 @@ def altered(url: str, **changes: str) -> str:
 
 
 def test_the_video_is_an_mp4_that_decodes_to_what_the_object_says(video: dict[str, Any], whole: bytes) -> None:
-    with av.open(io.BytesIO(whole)) as container:
+    with av.open(io.BytesIO(whole), "r") as container:
         frames = list(container.decode(video=0))
         assert container.streams.audio
     facts = video["output"]
