@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from app.api import content, errors, health, keys, library, models, pages, videos
+from app.api import content, docs, errors, health, keys, library, models, pages, videos
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.session import Database
@@ -77,6 +77,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
         api.include_router(room.router)
     app.include_router(health.router)
     pages.install(app)
+    docs.install(app)
     for prefix in _PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == _PREFIXES[0])
     app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)

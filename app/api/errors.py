@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from app.domain.errors import ERRORS, GatewayError, invalid
 
@@ -97,10 +98,13 @@ def _path(request: Request) -> str:
 
 
 def _allowed(request: Request) -> str:
-    """Name every method the path answers; the framework names only those of the first route that has it."""
-    routes = request.app.router.routes
-    return ", ".join(
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    )
+    """Name every method of the path; the framework names only those of the first route that has it.
+
+    /videos/edits is a path of its own, though /videos/{video_id} matches it too: the one with fewer parameters counts.
+    """
+    found: dict[str, set[str]] = {}
+    for route in iter_route_contexts(request.app.routes):
+        if route.path is not None and route.methods and compile_path(route.path)[0].match(request.scope["path"]):
+            found.setdefault(route.path, set()).update(route.methods)
+    methods = found[min(found, key=lambda path: path.count("{"))] if found else {"GET", "HEAD"}  # files are only read
+    return ", ".join(method for method in _METHODS if method in methods)

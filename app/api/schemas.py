@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -151,6 +151,9 @@ class Estimate(_Wire):
     seconds: str
     n: int
     warnings: list[VideoWarning]
+
+
+VideoOrEstimate: TypeAlias = VideoObject | Estimate  # the answer to a create, dry run or not
 
 
 class Character(_Wire):

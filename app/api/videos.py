@@ -29,12 +29,12 @@ _CREATE_DOC = docs.body(docs.CREATE, ["prompt"], "input_reference", "reference_i
 DryRun = Annotated[bool, Query(alias="dryRun", description="Validate and price only; makes no job.")]
 
 
-@router.post("/videos", openapi_extra=_CREATE_DOC, response_model=schemas.VideoObject, responses=_ERRORS)
+@router.post("/videos", openapi_extra=_CREATE_DOC, response_model=schemas.VideoOrEstimate, responses=_ERRORS)
 @router.post(
     "/videos/generations",
     openapi_extra=_CREATE_DOC,
     include_in_schema=False,
-    response_model=schemas.VideoObject,
+    response_model=schemas.VideoOrEstimate,
     responses=_ERRORS,
 )
 async def create_video(
@@ -48,7 +48,7 @@ async def create_video(
 @router.post(
     "/videos/edits",
     openapi_extra=docs.body(docs.EDIT, ["prompt", "video"], "video"),
-    response_model=schemas.VideoObject,
+    response_model=schemas.VideoOrEstimate,
     responses=_ERRORS,
 )
 async def edit_video(
@@ -62,7 +62,7 @@ async def edit_video(
 @router.post(
     "/videos/extensions",
     openapi_extra=docs.body(docs.EDIT, ["prompt", "video"], "video"),
-    response_model=schemas.VideoObject,
+    response_model=schemas.VideoOrEstimate,
     responses=_ERRORS,
 )
 async def extend_video(
@@ -76,7 +76,7 @@ async def extend_video(
 @router.post(
     "/videos/{video_id}/remix",
     openapi_extra=docs.body(docs.REMIX, ["prompt"]),
-    response_model=schemas.VideoObject,
+    response_model=schemas.VideoOrEstimate,
     responses=_ERRORS,
 )
 async def remix_video(

@@ -185,6 +185,9 @@ def test_an_unknown_route_is_not_found(gateway: Running, method: str, path: str)
     [
         ("/healthz", "GET"),
         ("/openapi.json", "GET, HEAD"),
+        ("/docs/files/nothing.css", "GET, HEAD"),
+        ("{}/videos/edits", "POST"),
+        ("{}/videos/characters", "POST"),
         ("{}/videos", "GET, POST"),
         ("{}/videos/", "GET, POST"),
         ("{}/videos/video_1", "GET, DELETE"),
