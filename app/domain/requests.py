@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError, invalid
 from app.domain.formats import given
-from app.domain.references import N_LIMIT, DataUri, FileId, MediaRef, NamedRef, Upload, Url, VideoId, media_ref
+from app.domain.references import N_LIMIT, DataUri, FileId, NamedRef, Upload, Url, VideoId, media_ref
 from app.domain.sizing import Asked
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ __all__ = [
     "SCALAR_FIELDS",
     "DataUri",
     "FileId",
-    "MediaRef",
     "NamedRef",
     "Upload",
     "Url",
     "VideoId",
     "VideoRequest",
-    "media_ref",
     "parse",
 ]
 
@@ -231,13 +229,10 @@ def _scalar(values: Mapping[str, object], param: str) -> str | None:
 def _n(value: object) -> int:
     if value is None or value == "":
         return 1
-    number = value
-    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
-        number = int(value)
-    if isinstance(value, float) and value.is_integer():
-        number = int(value)
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= N_LIMIT:
-        raise invalid("n", f"Invalid n: expected a whole number from 1 to {N_LIMIT}, got {str(value)[:40]!r}.")
+    text = str(value).strip().removesuffix(".0") if isinstance(value, (str, int, float)) else ""
+    number = int(text) if _DIGITS.fullmatch(text) else 0
+    if not 1 <= number <= N_LIMIT:
+        raise invalid("n", f"Invalid n: expected a whole number from 1 to {N_LIMIT}, got {_shown(value)}.")
     return number
 
 
@@ -291,10 +286,14 @@ def _boolean(values: Mapping[str, object], param: str) -> bool:
         return False
     if isinstance(value, str) and value.lower() in ("true", "false", "1", "0"):
         return value.lower() in ("true", "1")
-    raise invalid(param, f"Invalid {param}: expected true or false, got {str(value)[:40]!r}.")
+    raise invalid(param, f"Invalid {param}: expected true or false, got {_shown(value)}.")
+
+
+def _shown(value: object) -> str:
+    return repr(str(value)[:40]) if isinstance(value, (str, int, float)) else _kind(value)
 
 
 def _kind(value: object) -> str:
     """Name a JSON type for people."""
-    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "an array", Upload: "a file"}
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array", Upload: "a file"}
     return names.get(type(value), "an object")

@@ -8,18 +8,8 @@ import pytest
 
 from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError
-from app.domain.requests import (
-    DataUri,
-    FileId,
-    MediaRef,
-    NamedRef,
-    Upload,
-    Url,
-    VideoId,
-    VideoRequest,
-    media_ref,
-    parse,
-)
+from app.domain.references import DataUri, FileId, MediaRef, NamedRef, Upload, Url, VideoId, media_ref
+from app.domain.requests import VideoRequest, parse
 from tests.domain.specs import refused
 
 PHOTO = Upload(Path("part-0"), "ab" * 32, 10, "photo.png")

@@ -102,7 +102,7 @@ def test_a_missing_prompt_is_refused_and_the_longest_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [(1, 1), (10, 10), ("3", 3), (" 3 ", 3), (2.0, 2), ("010", 10), (None, 1), ("", 1)]
+    ("value", "number"), [(1, 1), (10, 10), ("3", 3), (" 3 ", 3), (2.0, 2), ("2.0", 2), ("010", 10), (None, 1), ("", 1)]
 )
 def test_n_is_a_whole_number_from_one_to_ten(value: object, number: int) -> None:
     assert created(n=value).n == number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,13 +54,16 @@ def test_any_body_is_a_request_or_a_refusal_of_a_field_it_has(body: dict[str, ob
     assert set(found.extra) <= {"style", "name", "purpose", "file"}
 
 
-def test_a_deeply_nested_body_is_no_trouble() -> None:
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_deeply_nested_value_is_no_trouble(name: str) -> None:
     deep: object = "x"
     for _ in range(5000):
         deep = {"url": [deep]}
-    passed = outcome({"prompt": "a fox", "style": deep})
-    assert isinstance(passed, VideoRequest)
-    assert passed.extra["style"] is deep
-    refused = outcome({"prompt": "a fox", "image": deep})
-    assert isinstance(refused, GatewayError)
-    assert (refused.code, refused.param) == ("invalid_value", "image.url")
+    for value in (deep, [deep], {"a": deep}):
+        found = outcome({"prompt": "a fox", name: value})
+        if name in ("style", "name", "purpose", "file"):
+            assert isinstance(found, VideoRequest)
+            assert found.extra[name] is value
+        else:
+            assert isinstance(found, GatewayError)
+            assert (found.param or "").startswith(name)
