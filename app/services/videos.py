@@ -17,7 +17,7 @@ from app.domain.jobs import State
 from app.domain.requests import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -60,7 +60,9 @@ class Videos:
         self._job_timeout = job_timeout
         self._wake = wake
 
-    async def create(self, owner: str, request: VideoRequest, body: object, folder: Path, *, is_retry: bool) -> Created:
+    async def create(
+        self, owner: str, request: VideoRequest, body: Mapping[str, object], folder: Path, *, is_retry: bool
+    ) -> Created:
         """Accept a request: once this returns, the video is on disk and will be worked on.
 
         `body` is the parsed body, for the fingerprint; `folder` holds the request's files; `is_retry` says that the
@@ -208,9 +210,10 @@ def _order(request: VideoRequest, plan: Plan, inputs: Json) -> dict[str, Json]:
     }
 
 
-def _fingerprint(request: VideoRequest, body: object) -> str:
+def _fingerprint(request: VideoRequest, body: Mapping[str, object]) -> str:
     """Hash the parsed request, files by their content: a retried multipart has a new boundary but the same hash."""
-    text = json.dumps([request.mode, request.remixed_from, body], sort_keys=True, default=_by_content)
+    asked = {name: value for name, value in body.items() if name != "idempotency_key"}  # which the header may carry too
+    text = json.dumps([request.mode, request.remixed_from, asked], sort_keys=True, default=_by_content)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
