@@ -61,7 +61,7 @@ def _put(here: _Node | None, keys: list[str], value: object) -> _Node:
         leaf.append(value)
         return leaf
     key, rest = keys[0], keys[1:]
-    if not key or _INDEX.fullmatch(key):
+    if _is_place(key):
         items = _List() if here is None else here
         if not isinstance(items, _List):
             raise _ContradictionError
@@ -85,13 +85,16 @@ def _place(items: _List, rest: list[str]) -> int:
 
 def _taken(node: _Node, keys: list[str]) -> bool:
     """Say whether the node has no room for a value under `keys`."""
-    if not keys:
+    if not keys or isinstance(node, _Leaf):
         return True
-    if isinstance(node, _Object):
-        return keys[0] in node and _taken(node[keys[0]], keys[1:])
-    if isinstance(node, _List) and _INDEX.fullmatch(keys[0]):
-        return int(keys[0]) in node and _taken(node[int(keys[0])], keys[1:])
-    return not isinstance(node, _List) or keys[0] != ""
+    key, rest = keys[0], keys[1:]
+    if _is_place(key):
+        return not isinstance(node, _List) or (key != "" and int(key) in node and _taken(node[int(key)], rest))
+    return not isinstance(node, _Object) or (key in node and _taken(node[key], rest))
+
+
+def _is_place(key: str) -> bool:
+    return not key or _INDEX.fullmatch(key) is not None
 
 
 def _plain(node: _Node) -> object:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
-from app.api import docs
+from app.api import docs, schemas
 from app.api.deps import Gateway, Services
 from app.db import videos
 from app.db.videos import Video
@@ -46,8 +47,8 @@ async def get_content(
     request: Request,
     gateway: Services,
     variant: Variant = "video",
-    index: Annotated[int, Query(ge=0, le=9)] = 0,
-    expires: Annotated[int | None, Query(ge=0, le=1 << 40)] = None,
+    index: Annotated[int, Field(ge=0, le=9), schemas.DIGITS, Query()] = 0,
+    expires: Annotated[Annotated[int, Field(ge=0, le=1 << 40), schemas.DIGITS] | None, Query()] = None,
     signature: Annotated[str | None, Query(max_length=128)] = None,
 ) -> Response:
     """Download the video, its thumbnail (WebP) or its spritesheet (JPEG, 4x4 frames)."""

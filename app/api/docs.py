@@ -20,6 +20,7 @@ _RATIO = r"[1-9][0-9]{0,8}(\.[0-9]{1,9})?:[1-9][0-9]{0,8}(\.[0-9]{1,9})?"
 _TIER = r"[1-9][0-9]{0,8}[pP]|[1-9][0-9]{0,8}(\.[0-9]{1,9})?[kK]?"
 _SECONDS = r"[1-9][0-9]{0,8}(\.[0-9]{1,9})?s?"
 _ADDRESS = {"type": "string", "pattern": "^(https?://|data:)"}
+_PART_NAME = r"^[^\[\]]+(\[[^\[\]]*\]){0,8}$"
 _ID = {"type": "string", "minLength": 1}
 
 
@@ -111,8 +112,8 @@ def body(properties: dict[str, Any], required: list[str], *files: str, json: boo
     """Describe a body for `openapi_extra`; `files` may be file parts in multipart."""
     schema = {"type": "object", "properties": properties, "required": required}
     parts = {name: _in_form(kind) for name, kind in properties.items()}
-    parts |= {name: {"type": "string", "format": "binary"} for name in files}
-    multipart = {"schema": {**schema, "properties": parts}}
+    parts |= {name: {"type": "string", "format": "binary", "minLength": 1} for name in files}
+    multipart = {"schema": {**schema, "properties": parts, "propertyNames": {"pattern": _PART_NAME}}}
     content = {"multipart/form-data": multipart}
     if json:
         content["application/json"] = {"schema": schema}
