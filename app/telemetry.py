@@ -28,3 +28,4 @@ def configure_logs(log_format: str, level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells the log what we tell the client

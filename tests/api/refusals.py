@@ -7,10 +7,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
+from structlog.testing import LogCapture
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
+    import pytest
 
     from tests.serving import Running
 
@@ -47,6 +51,14 @@ def nothing_left(gateway: Running) -> Iterator[None]:
         assert time.monotonic() < deadline, list(uploads.rglob("*"))
         time.sleep(0.01)
     assert gateway.http.get("/healthz").json()["status"] == "ok"
+
+
+def capture_log(monkeypatch: pytest.MonkeyPatch) -> LogCapture:
+    """Record what the middleware logs from now on, in `.entries`."""
+    capture = LogCapture()
+    log = structlog.wrap_logger(structlog.PrintLogger(), processors=[structlog.contextvars.merge_contextvars, capture])
+    monkeypatch.setattr("app.api.middleware.log", log)
+    return capture
 
 
 def _newest(gateway: Running) -> str | None:

@@ -181,3 +181,8 @@ def test_an_untouched_file_field_of_a_browser_is_no_file(gateway: Running) -> No
 def test_an_empty_file_that_has_a_name_is_refused(gateway: Running, field: str) -> None:
     answer = post_parts(gateway, PROMPT, file(field, b"", "picture.png"))
     check_refusal(answer, 400, "invalid_value", field, "empty")
+
+
+def test_a_malformed_body_leaves_no_loose_line_in_the_log(gateway: Running, caplog: pytest.LogCaptureFixture) -> None:
+    check_refusal(post_parts(gateway, b"--nonsense\r\n"), 400, "invalid_value", None)
+    assert caplog.records == []
