@@ -84,7 +84,7 @@ class Inputs:
         async with self._database.read() as session:
             row = await files.get_character(session, owner, character_id)
         if row is None:
-            raise GatewayError("character_not_found", f"Character {character_id!r} not found.", param="characters")
+            raise GatewayError("character_not_found", f"Character {character_id[:80]!r} not found.", param="characters")
         return Gathered(Kept("image", row.media_key, None, "image/png", row.width, row.height))
 
     async def keep(self, video_id: str, gathered: list[Gathered]) -> Json:

@@ -98,7 +98,7 @@ def test_a_file_or_video_id_in_a_body_opens_no_path(gateway: Running, given: str
 
 
 def test_an_unknown_character_is_not_found(gateway: Running) -> None:
-    answer = gateway.http.post("/v1/videos", json={"prompt": "x", "characters": [{"id": "char_" + "x" * 200}]})
+    answer = gateway.http.post("/v1/videos", json={"prompt": "x", "characters": [{"id": "char_" + "x" * 100_000}]})
     check_refusal(answer, 404, "character_not_found", "characters", "char_x")
 
 
