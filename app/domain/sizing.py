@@ -80,7 +80,7 @@ class Normalised:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What was asked of the frame, parsed: `shape` and `area` (pixels) are None where nothing was asked."""
+    """What was asked of the frame, parsed; None where nothing was asked. `pixels` beat `tier`."""
 
     shape: Fraction | None
     shape_param: str
@@ -116,7 +116,7 @@ def _parse_frame(asked: Asked) -> _Frame:
     shape = Fraction(*pixels) if pixels else parse_ratio(size, "size", SIZE_FORMS)
     beaten = [("aspect_ratio", aspect), ("resolution", tier if pixels else None)]
     overruled = [_overruled(param, value, f"size {size}") for param, value in beaten if value is not None]
-    return _Frame(shape, "size", size, None if pixels else tier, pixels, tuple(overruled))
+    return _Frame(shape, "size", size, tier, pixels, tuple(overruled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +155,15 @@ def _listed_frame(frame: _Frame, spec: ModeSpec) -> _Found:
 def _choose(frame: _Frame, spec: ModeSpec) -> tuple[str, str]:
     """Return the ratio nearest to what was asked, and the tier nearest at that ratio.
 
-    A supported frame stays itself even where rounding made its shape that of a neighbour. Among equals the cheaper
-    wins; after that the first listed, which is what min() keeps.
+    Among equals the cheaper wins; after that the first listed, which is what min() keeps.
     """
     if frame.shape is None or not spec.ratios:
         shape = (frame.shape or _USUAL_SHAPE) if spec.default_ratio == AUTO else parse_ratio(spec.default_ratio)
         return spec.default_ratio, _nearest_tier(frame, shape, spec)
     asked = frame.shape
 
-    def cost(choice: tuple[str, str]) -> tuple[bool, Fraction, float]:
-        shape = parse_ratio(choice[0])
-        exact = choice[1] != AUTO and frame_size(choice[1], shape) == frame.pixels
-        return not exact, _distance(asked, shape), _price(choice[1], spec)
+    def cost(choice: tuple[str, str]) -> tuple[Fraction, float]:
+        return _distance(asked, parse_ratio(choice[0])), _price(choice[1], spec)
 
     return min(((ratio, _nearest_tier(frame, parse_ratio(ratio), spec)) for ratio in spec.ratios), key=cost)
 

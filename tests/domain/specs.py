@@ -9,7 +9,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from app.domain.catalogue import FreeSize, Mode, ModeSpec, Price, SecondsRange, builtin
-from app.domain.formats import frame_size, parse_ratio
 from app.domain.sizing import Asked
 
 if TYPE_CHECKING:
@@ -65,11 +64,6 @@ def free(
 ) -> ModeSpec:
     limits = FreeSize(min_side=sides[0], max_side=sides[1], max_pixels=most, multiple=multiple)
     return ModeSpec(free_size=limits, default_resolution=tier)
-
-
-def frames(spec: ModeSpec) -> set[tuple[int, int]]:
-    """Every frame that a spec of lists supports."""
-    return {frame_size(tier, parse_ratio(ratio)) for tier in spec.resolutions for ratio in spec.ratios}
 
 
 def summary(found: Normalised) -> tuple[str, str, str, int | None]:

@@ -114,8 +114,6 @@ def test_no_listed_ratio_is_nearer_than_the_one_used(asked: Asked, spec: ModeSpe
     text = asked.aspect_ratio if asked.size in (None, AUTO) else asked.size
     assume(spec.ratios and text not in (None, AUTO))
     found = normalise(asked, spec)
-    frames = {f"{w}x{h}" for t in spec.resolutions for r in spec.ratios for w, h in [frame_size(t, parse_ratio(r))]}
-    assume(text not in frames)  # a supported frame is itself, whatever its rounded shape
     shape = parse_ratio(str(text).replace("x", ":"))
     used = distance(parse_ratio(found.ratio), shape)
     assert used == min(distance(parse_ratio(ratio), shape) for ratio in spec.ratios)
@@ -134,6 +132,16 @@ def test_no_tier_at_the_ratio_is_nearer_and_no_equal_one_cheaper(size: str, spec
         return distance(Fraction(width * height), Fraction(frame[0] * frame[1])), price.per_second(tier)
 
     assert cost(found.resolution) == min(map(cost, spec.resolutions))
+
+
+@thorough
+@given(spec=listed_specs())
+def test_every_supported_frame_of_any_model_is_itself(spec: ModeSpec) -> None:
+    for tier in spec.resolutions:
+        for ratio in spec.ratios:
+            width, height = frame_size(tier, parse_ratio(ratio))
+            found = normalise(Asked(size=f"{width}x{height}"), spec, strict=True)
+            assert (found.width, found.height, found.warnings) == (width, height, ())
 
 
 @thorough
