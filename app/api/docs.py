@@ -50,7 +50,7 @@ _VIDEO = [_ADDRESS, *_source(id=_ID, video_url=_ADDRESS, file_id=_ID)]
 _VIDEO_DOC = "An https URL, a data URI, {file_id} or {id} of a finished video. In multipart: a file part as well."
 _CHARACTER: list[dict[str, Any]] = [
     _ID,
-    {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]},
+    {"type": "object", "properties": {"id": _ID}, "required": ["id"]},
 ]
 _PROMPT = {
     "type": "string",
@@ -173,7 +173,9 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(get_openapi(title=app.title, version=app.version, routes=app.routes))
+            app.openapi_schema = _complete(
+                get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            )
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

@@ -80,9 +80,11 @@ def test_a_thousand_fields_are_too_many(gateway: Running) -> None:
     check_refusal(answer, 400, "invalid_value", None, "128")
 
 
-def test_a_thousand_files_are_too_many(gateway: Running) -> None:
-    answer = post_parts(gateway, PROMPT, *[file("reference_images[]", b"x") for _ in range(1000)])
-    check_refusal(answer, 400, "invalid_value", None, "20")
+def test_more_than_20_files_are_too_many(gateway: Running) -> None:
+    answer = post_parts(gateway, PROMPT, *[file("reference_images[]", b"x") for _ in range(21)])
+    check_refusal(answer, 400, "invalid_value", None, "Too many parts", "20")
+    answer = post_parts(gateway, PROMPT, *[file("reference_images[]", b"x") for _ in range(20)])
+    check_refusal(answer, 400, "invalid_image", "reference_images")
 
 
 @pytest.mark.parametrize("name", ["prompt", "model", "seconds", "n", "metadata", "extra"])
