@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.serving import Running
 
 ADMIN_KEY = "an-admin-key-of-the-sdk-tests"
+PATIENCE = 300  # seconds, for a machine that has much else to do
 FIRST = [  # what openai-python 2.2.0 could do already
     "list_pages_through_everything",
     "create_and_poll",
@@ -51,6 +52,9 @@ NODE = [
 ]
 
 
+pytestmark = pytest.mark.timeout(PATIENCE)
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Serve with keys required, as a deployment does."""
@@ -75,7 +79,7 @@ def run(gateway: Running, command: list[str], checks: list[str], **environment: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=PATIENCE - 20,
         env={**clean, "OPENAI_BASE_URL": f"{gateway.url}/v1", "OPENAI_API_KEY": key, **environment},
     )
     assert done.returncode == 0, done.stdout + done.stderr
