@@ -28,7 +28,8 @@ OUTSIDE_THE_SCHEMA = {
     ("POST", "/v1/videos/generations"),
     ("HEAD", "/v1/videos/{video_id}/content"),
 }
-MACHINES = re.compile(r"(?<![\w.])/(?:root|home|Users|work)/|pypi\.org|pythonhosted\.org|npmjs\.org")
+# "/home/me" is everybody.
+MACHINES = re.compile(r"(?<![\w.])/(?:root|home(?!/me/)|Users|work)/|pypi\.org|pythonhosted\.org|npmjs\.org")
 
 
 def table(page: str, heading: str) -> list[list[str]]:
