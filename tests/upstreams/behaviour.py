@@ -5,7 +5,7 @@ Every `Do` is plain data, so the same rule travels by Python and by `POST /_fake
 - instead of handling a call: `answer`, `html`, `cut`, `hang`;
 - after really handling (and charging) it: `accept_then(…)`, `garbage`, `half`, `drip`;
 - before handling it normally: `delay`;
-- on "job", decided when a job is accepted: `fail`, `never`, `no_video`, `slow`;
+- on "job", decided when a job is accepted: `fail`, `never`, `no_video`, `slow`, `shape`;
 - on "callback": `drop`, `duplicate`, `forge`, `late`.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 On = Literal["submit", "status", "stream", "result", "cancel", "upload", "media", "list", "other", "job", "callback"]
 Kind = Literal[
     "answer", "cut", "hang", "accept_then", "garbage", "half", "drip", "delay",
-    "fail", "never", "no_video", "slow", "drop", "duplicate", "forge", "late",
+    "fail", "never", "no_video", "slow", "shape", "drop", "duplicate", "forge", "late",
 ]  # fmt: skip
 
 
@@ -180,6 +180,11 @@ def no_video() -> Do:
 def slow(seconds: float) -> Do:
     """Let the job run that much longer."""
     return Do(kind="slow", seconds=seconds)
+
+
+def shape(**parts: JsonValue) -> Do:
+    """Answer about the job in one of the upstream's other shapes; the fake's docstring names the parts."""
+    return Do(kind="shape", body=parts)
 
 
 def drop() -> Do:

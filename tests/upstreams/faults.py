@@ -42,14 +42,15 @@ class Misbehaving:
             await self._app(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
+        seen = {"path": path, "query": scope["query_string"].decode(), "method": method}
         on, facts = self._classify(method, path, b"")
-        if do := self._rules.take(on, {"path": path, "method": method, **facts}, unread=True):
+        if do := self._rules.take(on, {**seen, **facts}, unread=True):
             await _cut(receive, send, reset=do.reset)
             return
         body = await _read(receive)
         on, facts = self._classify(method, path, body)
         self._ledger.arrived(on)
-        do = self._rules.take(on, {"path": path, "method": method, **facts})
+        do = self._rules.take(on, {**seen, **facts})
         call = _Call(self._app, scope, body, receive, send)
         await (call.handle(send) if do is None else call.obey(do))
 

@@ -19,6 +19,14 @@ _GREY = 110
 _GROUP = 24  # pictures that are really encoded; the film repeats them, which is much cheaper
 
 
+def frame(resolution: str, ratio: str) -> tuple[int, int]:
+    """Return the frame of "480p" (the short side) at "16:9", in steps of 8: 848x480, as xai.md section 3.1 has it."""
+    short = int(resolution.rstrip("pP"))
+    across, down = (float(part) for part in ratio.split(":"))
+    long = int(short * max(across, down) / min(across, down)) // 8 * 8
+    return (long, short) if across >= down else (short, long)
+
+
 def film(width: int, height: int, frames: int, fps: int = 24, mark: str = "") -> bytes:
     """Return an MP4 with H.264 pictures and silent AAC sound; 6 s at 24 fps are 145 frames, as fal delivers."""
     data = _render(width, height, frames, fps)
