@@ -29,7 +29,7 @@ OUTSIDE_THE_SCHEMA = {
     ("HEAD", "/v1/videos/{video_id}/content"),
 }
 # "/home/me" is everybody.
-MACHINES = re.compile(r"(?<![\w.])/(?:root|home(?!/me/)|Users|work)/|pypi\.org|pythonhosted\.org|npmjs\.org")
+MACHINES = re.compile(r"(?<![\w.])/(?:root|home(?!/me\b)|Users|work)/|pypi\.org|pythonhosted\.org|npmjs\.org")
 
 
 def table(page: str, heading: str) -> list[list[str]]:
