@@ -156,3 +156,9 @@ def test_an_emoji_of_two_escapes_is_no_half_surrogate(gateway: Running) -> None:
 )
 def test_a_malformed_key_request_names_its_field(gateway: Running, body: bytes, code: str, param: str | None) -> None:
     check_refusal(gateway.http.post("/v1/keys", content=body, headers=JSON), 400, code, param)
+
+
+@pytest.mark.parametrize("path", ["/v1/keys", "/v1/videos"])
+def test_broken_json_is_called_so_on_every_route(gateway: Running, path: str) -> None:
+    answer = gateway.http.post(path, content=b'{"name": "x",', headers=JSON)
+    check_refusal(answer, 400, "invalid_value", None, "not valid JSON", "Expecting property name")
