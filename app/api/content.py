@@ -67,7 +67,7 @@ async def get_content(
         "cache-control": "private, max-age=3600",
         "content-disposition": f'inline; filename="{video.row.id}-{index}.{name.rpartition(".")[2]}"',
         "x-content-type-options": "nosniff",
-        "content-security-policy": "sandbox allow-same-origin",
+        "content-security-policy": "sandbox",
     }
     known = request.headers.get("if-none-match", "")
     if etag in known or known.strip() == "*":

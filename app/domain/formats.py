@@ -22,6 +22,9 @@ _TIER = re.compile(rf"({_NUMBER})\s?([pPkK]?)")
 _SECONDS = re.compile(rf"({_NUMBER})\s?[sS]?")
 
 
+_LEAST_SHORT_SIDE = 100  # pixels; smaller bare numbers are megapixels
+
+
 def given(text: str | None) -> str | None:
     """Strip; "auto" says nothing more than silence does."""
     text = text.strip() if text is not None else None
@@ -50,11 +53,14 @@ def parse_ratio(text: str, param: str = "aspect_ratio", forms: str = RATIO_FORMS
 def parse_tier(text: str) -> tuple[Fraction, str]:
     """Return (short side in pixels, "p") for `Np`, (area in pixels, "") for `xK` and megapixels.
 
+    A bare number of 100 or more means `Np`: people write 720, and nobody makes frames of 720 megapixels.
     Raises GatewayError invalid_value for anything else.
     """
     match = _TIER.fullmatch(text)
     unit = match[2].lower() if match else ""
     amount = Fraction(match[1]) if match else Fraction(0)
+    if not unit and amount >= _LEAST_SHORT_SIDE:
+        unit = "p"
     if amount <= 0 or (unit == "p" and amount.denominator != 1):
         raise invalid("resolution", f"Invalid resolution {text[:100]!r}: {RESOLUTION_FORMS}.")
     if unit == "p":

@@ -89,6 +89,9 @@ def test_a_malformed_ratio_is_refused_with_the_accepted_forms(text: str) -> None
         ("4K", (4096**2, "")),
         ("1", (1024**2, "")),
         ("0.25", (512**2, "")),
+        ("720", (720, "p")),
+        ("100", (100, "p")),
+        ("99", (99 * 1024**2, "")),
     ],
 )
 def test_a_resolution_is_a_short_side_or_an_area(text: str, meant: tuple[int, str]) -> None:
