@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -159,7 +159,7 @@ def fail(
     status: int = 422,
     body: JsonValue = None,
     *,
-    error: str = "Invalid status code",
+    error: str | None = None,
     error_type: str | None = None,
     units: float = 0,
 ) -> Do:
@@ -182,7 +182,7 @@ def slow(seconds: float) -> Do:
     return Do(kind="slow", seconds=seconds)
 
 
-def shape(**parts: JsonValue) -> Do:
+def shape(**parts: Any) -> Do:
     """Answer about the job in one of the upstream's other shapes; the fake's docstring names the parts."""
     return Do(kind="shape", body=parts)
 

@@ -1,0 +1,96 @@
+"""Jobs that end by the fake's clock, and the films they end with: what fake AI/ML API and fake xAI share.
+
+Nothing runs in the background: where a job stands is worked out from the clock whenever somebody asks, and the ledger
+is settled for every call, so that `_fake/ledger` and `fake.ledger` tell the truth of this moment.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from tests.upstreams.films import film
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from tests.upstreams.behaviour import Do
+    from tests.upstreams.clock import Clock
+    from tests.upstreams.ledger import Ledger
+
+_FPS = 24
+
+
+@dataclass(frozen=True)
+class Job:
+    """An accepted submission. `price` in micro-dollars is charged if it ends well, `failed_price` if it fails."""
+
+    id: str
+    accepted: float
+    runs: float  # seconds
+    frame: tuple[int, int]
+    seconds: float  # of film
+    price: int
+    do: Do | None = None
+    failed_price: int = 0
+
+    @property
+    def ends(self) -> float:
+        """The moment it ends."""
+        if self.do and self.do.kind == "never":
+            return math.inf
+        return self.accepted + self.runs + (self.do.seconds if self.do and self.do.kind == "slow" else 0)
+
+    @property
+    def fails(self) -> bool:
+        """Whether it ends badly."""
+        return self.do is not None and self.do.kind == "fail"
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The parts of its answers that a rule wants in another shape."""
+        return self.do.body if self.do and self.do.kind == "shape" and isinstance(self.do.body, dict) else {}
+
+    def progress(self, now: float) -> float:
+        """Return how much of it is done, 0 to 1."""
+        return min(1.0, max(0.0, (now - self.accepted) / (self.ends - self.accepted)))
+
+    def film(self) -> bytes:
+        """Render its film: one frame more than the seconds have, as Grok delivers (reference/fal.md: 145 for 6 s)."""
+        return film(*self.frame, round(self.seconds * _FPS) + 1, _FPS, mark=self.id)
+
+
+class Settling:
+    """An app that settles the ledger for every call before it is handled."""
+
+    def __init__(self, app: ASGIApp, jobs: dict[str, Any], ledger: Ledger, clock: Clock) -> None:
+        self._app, self._jobs, self._ledger, self._clock = app, jobs, ledger, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.settle()
+        await self._app(scope, receive, send)
+
+    def settle(self) -> None:
+        """Write the end of every job that has ended into the ledger."""
+        now = self._clock.now()
+        for job in list(self._jobs.values()):
+            if job.ends <= now:
+                self._ledger.settle(job.id, "failed" if job.fails else "completed", charge(job))
+
+
+def charge(job: Job) -> int:
+    """Return what a job costs once it has ended."""
+    return job.failed_price if job.fails else job.price
+
+
+async def serve_film(request: Request, job: Job, ledger: Ledger, key: str) -> Response:
+    """Serve a job's film without a key; a key that comes along is a leak."""
+    sent = " ".join([str(request.url), *request.headers.values()])
+    if key in sent or "authorization" in request.headers:
+        ledger.leaked(request.url.path)
+    return Response(await run_in_threadpool(job.film), media_type="video/mp4")
