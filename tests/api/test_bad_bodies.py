@@ -207,8 +207,22 @@ async def test_a_body_that_never_ends_is_drained_for_a_while_only(monkeypatch: p
     monkeypatch.setattr("app.api.middleware._DRAIN_SECONDS", 0.2)
     status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [b"x" * 20], 0), 5)
     assert status == 413
-    status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [], 0, **{"content-length": "9" * 30}), 5)
+    status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [], 0, **{"content-length": "9" * 5000}), 5)
     assert status == 413
+
+
+async def test_a_body_whose_last_piece_is_too_much_is_answered_at_once() -> None:
+    pieces: list[Message] = [{"type": "http.request", "body": b"x" * 20, "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return pieces.pop() if pieces else await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await asyncio.wait_for(BodyLimit(swallows, 10)({"type": "http", "headers": []}, receive, send), 5)
+    assert sent[0]["status"] == 413
 
 
 async def test_a_drain_ends_after_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

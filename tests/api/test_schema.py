@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,3 +47,14 @@ def test_the_gateway_does_what_its_openapi_document_says(start_gateway: Callable
     )
     print(run.stdout)  # noqa: T201 - the report, shown with -s or when it fails
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2000:]
+
+
+def test_the_document_describes_our_own_errors_keys_and_headers(gateway: Running) -> None:
+    first, document = (gateway.http.get("/openapi.json").json() for _ in range(2))
+    assert document == first
+    assert "HTTPValidationError" not in json.dumps(document)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert ("security" in operation) == path.startswith("/v1/")
+            for answer in operation["responses"].values():
+                assert "x-request-id" in answer["headers"]
