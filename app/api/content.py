@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from app.api import docs, schemas
+from app.api import docs
 from app.api.deps import Gateway, Services
+from app.api.queries import DIGITS
 from app.db import videos
 from app.db.videos import Video
 from app.domain.errors import GatewayError
@@ -47,8 +48,8 @@ async def get_content(
     request: Request,
     gateway: Services,
     variant: Variant = "video",
-    index: Annotated[int, Field(ge=0, le=9), schemas.DIGITS, Query()] = 0,
-    expires: Annotated[Annotated[int, Field(ge=0, le=1 << 40), schemas.DIGITS] | None, Query()] = None,
+    index: Annotated[int, Field(ge=0, le=9), DIGITS, Query()] = 0,
+    expires: Annotated[Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None, Query()] = None,
     signature: Annotated[str | None, Query(max_length=128)] = None,
 ) -> Response:
     """Download the video, its thumbnail (WebP) or its spritesheet (JPEG, 4x4 frames)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Wire(BaseModel):
@@ -106,28 +105,6 @@ class VideoList(_Wire):
     first_id: str | None
     last_id: str | None
     has_more: bool
-
-
-def _digits(value: object) -> object:
-    """Take digits only: by itself pydantic reads "0.0" and " 5" as whole numbers too."""
-    if isinstance(value, str) and not re.fullmatch("-?[0-9]{1,20}", value):
-        raise ValueError("expected a whole number in digits")
-    return value
-
-
-DIGITS = BeforeValidator(_digits)
-
-
-class ListQuery(BaseModel):
-    """What a listing may ask for; times are unix seconds."""
-
-    after: Annotated[str | None, Field(max_length=256)] = None
-    limit: Annotated[int, Field(ge=0, le=100), DIGITS] = 20
-    order: Literal["asc", "desc"] = "desc"
-    status: Literal["queued", "in_progress", "completed", "failed"] | None = None
-    model: Annotated[str | None, Field(max_length=256)] = None
-    created_after: Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None = None
-    created_before: Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None = None
 
 
 class VideoDeleted(_Wire):

@@ -13,6 +13,7 @@ from app.api import docs, schemas
 from app.api.deps import Client, Folder, Gateway, Services, base_url
 from app.api.forms import Body, read_body
 from app.api.present import video_object
+from app.api.queries import ListQuery
 from app.db.videos import Page, Video
 from app.domain.catalogue import Mode
 from app.domain.errors import invalid
@@ -94,7 +95,7 @@ async def list_videos(
     request: Request,
     gateway: Services,
     caller: Client,
-    query: Annotated[schemas.ListQuery, Query()],
+    query: Annotated[ListQuery, Query()],
 ) -> JSONResponse:
     """List your videos, newest first."""
     page = Page(
