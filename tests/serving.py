@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import contextmanager
@@ -78,6 +79,11 @@ def serve(settings: Settings) -> Iterator[Running]:
     server.should_exit = True
     thread.join(timeout=30)
     assert not thread.is_alive(), "the gateway did not stop"
+
+
+def coverage_environment() -> dict[str, str]:
+    """Return the variables by which coverage measures a process that tests start."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
 
 
 def settings_for(data_dir: Path, **changes: object) -> Settings:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.serving import coverage_environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -29,7 +31,13 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
     """Serve from `folder` until the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "app", "serve"],
-        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
+        env={
+            "PATH": os.environ["PATH"],
+            "REELGATE_PORT": "0",
+            "PYTHONUNBUFFERED": "1",
+            **coverage_environment(),
+            **environment,
+        },
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
@@ -45,6 +53,6 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
         assert found, greeting
         yield Served(process, found[1], greeting)
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(timeout=30)
         process.stdout.close()

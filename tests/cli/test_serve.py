@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.cli.processes import served
+from tests.serving import coverage_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def refused(tmp_path: Path, **environment: str) -> str:
     """Run `serve` where it must refuse to start, and return what it said."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "app", "serve"],
-        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", **environment},
+        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", **coverage_environment(), **environment},
         cwd=tmp_path,
         capture_output=True,
         text=True,

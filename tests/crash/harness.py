@@ -40,7 +40,8 @@ class Gateway:
         if not self.port:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 self.port = listener.getsockname()[1]
-        environment = {**os.environ, "REELGATE_DATA_DIR": str(self.data_dir), "REELGATE_PORT": str(self.port)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+        environment = {**inherited, "REELGATE_DATA_DIR": str(self.data_dir), "REELGATE_PORT": str(self.port)}
         began = time.monotonic()
         with (self.data_dir / "log").open("ab") as log:
             self.process = subprocess.Popen(

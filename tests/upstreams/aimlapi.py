@@ -1,6 +1,6 @@
 """A fake AI/ML API on a real socket: video generation, usage logs, billing and the catalogue.
 
-    with run((fake := AimlApi()).app) as url:  # tests.upstreams.running
+    with run((fake := FakeAimlApi()).app) as url:  # tests.upstreams.running
         fake.rules.add(Rule(on="job", do=shape(words={"completed": "succeeded"}, video="list")))
 
 Calls, for rules: "submit" (POST /v2/video/generations), "status" (GET there), "list" (/v2/logs), "media", "other".
@@ -31,7 +31,7 @@ from tests.upstreams.control import control_routes
 from tests.upstreams.faults import Misbehaving
 from tests.upstreams.films import frame
 from tests.upstreams.ledger import Ledger
-from tests.upstreams.timed_jobs import Job, Settling, charge, serve_film
+from tests.upstreams.timed_jobs import Job, Settling, charge, facts_of, serve_film
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,14 +55,17 @@ class Generation(Job):
     client_id: str | None
 
 
-class AimlApi:
+class FakeAimlApi:
     """The fake. `balance` in dollars; jobs run `seconds`; see aimlapi_account for `log_lag` and `logs_running`."""
 
-    def __init__(self, *, key: str = KEY, seconds: float = 1.0, balance: float = 1000.0) -> None:
+    def __init__(
+        self, *, key: str = KEY, seconds: float = 1.0, balance: float = 1000.0, clock: Clock | None = None
+    ) -> None:
         self.key, self.seconds, self.balance = key, seconds, balance
         self.form: Form = 2
+        self.retired: set[str] = set()  # models that are gone: 404 (section 4)
         self.log_lag, self.logs_running = 0.0, True
-        self.clock, self.rules, self.jobs = Clock(), Rules(), dict[str, Generation]()
+        self.clock, self.rules, self.jobs = clock or Clock(), Rules(), dict[str, Generation]()
         self._ledger = Ledger()
         routes = [
             Route(PATH, self._submit, methods=["POST"]),
@@ -105,13 +108,15 @@ class AimlApi:
             return self.refuse(400, aimlapi_errors.error(400, str(error), form=self.form))
         except Refused as refused:
             return self.refuse(400, aimlapi_errors.invalid(*refused.messages, form=self.form))
+        if model.id in self.retired:
+            return self.refuse(404, aimlapi_errors.error(404, "Model is deprecated", form=self.form))
         # For image and reference modes the resolution comes from the pictures (section 2), which the fake never sees.
         resolution = str(values.get("resolution", "720p"))
         price = round(values["duration"] * model.usd[resolution] * 1e6)
         held = sum(job.price for job in self.jobs.values() if not self._ended(job))
         if held + price > self.left():
             return self.refuse(403, aimlapi_errors.out_of_credits(self.form))
-        do = self.rules.take("job", _facts(body))
+        do = self.rules.take("job", facts_of(body))
         client_id = request.headers.get("x-client-request-id", "")
         job = Generation(
             id=new_id(model.id, do),
@@ -168,19 +173,7 @@ def _traced(job: Generation, client_id: str | None) -> dict[str, str]:
 
 def _classify(method: str, path: str, body: bytes) -> tuple[str, dict[str, str]]:
     if path == PATH:
-        return ("submit", _facts(_parsed(body))) if method == "POST" else ("status", {})
+        return ("submit", facts_of(body)) if method == "POST" else ("status", {})
     if path.startswith(_FILMS):
         return "media", {}
     return ("list" if path == "/v2/logs" else "other"), {}
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
-
-
-def _facts(body: Any) -> dict[str, str]:
-    given = body if isinstance(body, dict) else {}
-    return {name: str(given.get(name, "")) for name in ("model", "prompt")}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
-    from tests.upstreams.aimlapi import AimlApi, Generation
+    from tests.upstreams.aimlapi import FakeAimlApi, Generation
     from tests.upstreams.aimlapi_models import Model
 
 _LONGEST = timedelta(days=92)
@@ -38,7 +38,7 @@ _TYPE = "internal/video-generations/submit"
 class Account:
     """What a customer can look up."""
 
-    def __init__(self, fake: AimlApi) -> None:
+    def __init__(self, fake: FakeAimlApi) -> None:
         self._fake = fake
         self._calls: deque[float] = deque()
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.upstreams import aimlapi_errors
-from tests.upstreams.aimlapi import KEY, PATH, AimlApi
+from tests.upstreams.aimlapi import KEY, PATH, FakeAimlApi
 from tests.upstreams.aimlapi_shapes import FACE_NOT_FOUND
 from tests.upstreams.behaviour import Rule, accept_then, answer, cut, fail, never, no_video, shape
 from tests.upstreams.running import run
@@ -39,12 +39,12 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.fixture
-def fake() -> AimlApi:
-    return AimlApi(seconds=100)
+def fake() -> FakeAimlApi:
+    return FakeAimlApi(seconds=100)
 
 
 @pytest.fixture
-def http(fake: AimlApi) -> Iterator[httpx.Client]:
+def http(fake: FakeAimlApi) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {KEY}"}
     with run(fake.app) as url, httpx.Client(base_url=url, headers=headers, timeout=10) as client:
         yield client
@@ -60,7 +60,7 @@ def poll(http: httpx.Client, generation_id: str) -> Any:
     return http.get(PATH, params={"generation_id": generation_id}).json()
 
 
-def test_the_two_calls_of_the_vendors_page_yield_a_film(fake: AimlApi, http: httpx.Client) -> None:
+def test_the_two_calls_of_the_vendors_page_yield_a_film(fake: FakeAimlApi, http: httpx.Client) -> None:
     """The seed's two calls; the sample on that page sends the duration as a string."""
     data = {"model": "x-ai/grok-imagine-video", "prompt": "A cheerful elephant.", "duration": "8"}
     response = http.post("/v2/video/generations", json=data)
@@ -82,7 +82,7 @@ def test_the_two_calls_of_the_vendors_page_yield_a_film(fake: AimlApi, http: htt
     assert KEY not in str(fake.ledger.snapshot())
 
 
-def test_a_wrong_body_is_refused_in_zods_words_and_not_paid(fake: AimlApi, http: httpx.Client) -> None:
+def test_a_wrong_body_is_refused_in_zods_words_and_not_paid(fake: FakeAimlApi, http: httpx.Client) -> None:
     for fields, text in MISTAKES:
         reply = http.post(PATH, json={**GROK, **fields})
         assert reply.status_code == 400
@@ -90,18 +90,20 @@ def test_a_wrong_body_is_refused_in_zods_words_and_not_paid(fake: AimlApi, http:
     assert fake.ledger.paid() == []
 
 
-def test_both_error_envelopes_and_the_lack_of_key_and_credits(fake: AimlApi, http: httpx.Client) -> None:
+def test_both_error_envelopes_and_the_lack_of_key_and_credits(fake: FakeAimlApi, http: httpx.Client) -> None:
     assert httpx.post(str(http.base_url.join(PATH)), json=GROK).status_code == 401
     fake.balance = 0.01
     reply = http.post(PATH, json=GROK)
     assert reply.status_code == 403
     assert reply.json()["error"]["data"]["kind"] == "err_insufficent_credits"
+    fake.balance, fake.retired = 1, {GROK["model"]}
+    assert http.post(PATH, json=GROK).status_code == 404
     fake.form = 1
     assert set(http.post(PATH, json=GROK).json()) == {"message", "path", "requestId", "statusCode", "timestamp"}
     assert fake.ledger.paid() == []
 
 
-def test_words_and_shapes_drift_by_rule(fake: AimlApi, http: httpx.Client) -> None:
+def test_words_and_shapes_drift_by_rule(fake: FakeAimlApi, http: httpx.Client) -> None:
     words = {"queued": "waiting", "generating": "processing", "completed": "succeeded"}
     fake.rules.add(
         Rule(on="job", do=shape(words=words, video="list", id="model")),
@@ -124,7 +126,7 @@ def test_words_and_shapes_drift_by_rule(fake: AimlApi, http: httpx.Client) -> No
     assert [paid.charged for paid in fake.ledger.paid()] == [52_000, 52_000, 0, 52_000, 0]
 
 
-def test_tracing_headers_and_the_log_find_a_lost_submit(fake: AimlApi, http: httpx.Client) -> None:
+def test_tracing_headers_and_the_log_find_a_lost_submit(fake: FakeAimlApi, http: httpx.Client) -> None:
     fake.rules.add(Rule(on="submit", do=accept_then(cut())))
     with pytest.raises(httpx.RemoteProtocolError):
         http.post(PATH, json=GROK, headers={"X-Client-Request-Id": "sub:1"})
@@ -141,7 +143,7 @@ def test_tracing_headers_and_the_log_find_a_lost_submit(fake: AimlApi, http: htt
     assert http.get("/v2/logs", params={"period": "1h"}).json()["data"] == []
 
 
-def test_money_lands_with_completion(fake: AimlApi, http: httpx.Client) -> None:
+def test_money_lands_with_completion(fake: FakeAimlApi, http: httpx.Client) -> None:
     made = submit(http)
     assert http.get("/v2/billing/transactions").json()["data"] == []
     fake.clock.advance(100)
@@ -150,7 +152,7 @@ def test_money_lands_with_completion(fake: AimlApi, http: httpx.Client) -> None:
     assert http.get("/_fake/ledger").json()["charged"] == 52_000
 
 
-def test_polls_of_accepted_jobs_may_fail_for_a_while(fake: AimlApi, http: httpx.Client) -> None:
+def test_polls_of_accepted_jobs_may_fail_for_a_while(fake: FakeAimlApi, http: httpx.Client) -> None:
     made = submit(http)
     fake.rules.add(
         Rule(on="status", do=answer(524, "error code: 524"), match={"query": made["id"]}),
@@ -161,7 +163,7 @@ def test_polls_of_accepted_jobs_may_fail_for_a_while(fake: AimlApi, http: httpx.
     assert http.get(PATH, params={"generation_id": "none"}).json()["message"] == "Inference not found"
 
 
-def test_the_catalogue_needs_no_key_and_the_films_see_none(fake: AimlApi, http: httpx.Client) -> None:
+def test_the_catalogue_needs_no_key_and_the_films_see_none(fake: FakeAimlApi, http: httpx.Client) -> None:
     query = {"id": GROK["model"], "include": "pricing,capabilities"}
     found = httpx.get(str(http.base_url.join("/v1/models")), params=query)
     assert found.json()["data"][0]["pricing"]["kind"] == "variants"

@@ -6,6 +6,7 @@ is settled for every call, so that `_fake/ledger` and `fake.ledger` tell the tru
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,17 @@ class Settling:
 def charge(job: Job) -> int:
     """Return what a job costs once it has ended."""
     return job.failed_price if job.fails else job.price
+
+
+def facts_of(body: Any) -> dict[str, str]:
+    """Return what rules may match of a submit: its JSON, or the bytes that should be some."""
+    if isinstance(body, bytes):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            body = None
+    given = body if isinstance(body, dict) else {}
+    return {name: str(given.get(name, "")) for name in ("model", "prompt")}
 
 
 async def serve_film(request: Request, job: Job, ledger: Ledger, key: str) -> Response:

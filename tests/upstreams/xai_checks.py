@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from tests.upstreams import xai_models
+from tests.upstreams.films import frame
+from tests.upstreams.xai_errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,41 +42,40 @@ class Clip:
 
 @dataclass(frozen=True)
 class Plan:
-    """The video that an accepted submit becomes. `ratio` is "w:h"; an edit or extension keeps its source's frame."""
+    """The video that an accepted submit becomes."""
 
     model: Model
+    frame: tuple[int, int]
     seconds: float
-    resolution: str
-    ratio: str
     usd: float
-    source: Clip | None = None
-
-
-class InvalidArgument(Exception):
-    """The request is understood and refused."""
 
 
 def plan(endpoint: str, body: dict[str, Any], model: Model, source: Clip | None) -> Plan:
-    """Check a body of the right shape, or raise InvalidArgument. `source` is the clip that `video` names."""
+    """Check a body of the right shape, or raise Refused. `source` is the clip that `video` names."""
     refusal = next(_refusals(endpoint, body, model, source), None)
     if refusal:
-        raise InvalidArgument(refusal)
+        raise Refused(400, refusal)
     if endpoint == "generations":
         return _generation(body, model)
     assert source is not None
     added = body.get("duration", 6) if endpoint == "extensions" else 0
-    paid = added or source.seconds
-    usd = paid * model.usd["720p"] + source.seconds * model.source_usd
-    return Plan(model, source.seconds + added, "720p", "source", usd, source)
+    usd = (added or source.seconds) * model.usd["720p"] + source.seconds * model.source_usd
+    return Plan(model, _capped(source), source.seconds + added, usd)
 
 
 def _generation(body: dict[str, Any], model: Model) -> Plan:
     seconds = body.get("duration", body.get("seconds", 8))
     resolution = body.get("resolution", "480p")
-    images = [image for image in (body.get("image"), *body.get("reference_images", [])) if image]
-    images += [{"url": body["image_url"]}] if "image_url" in body else []
-    ratio = body.get("aspect_ratio") or _ratio_of(body.get("image") or {"url": body.get("image_url", "")}) or "16:9"
-    return Plan(model, seconds, resolution, ratio, seconds * model.usd[resolution] + len(images) * model.image_usd)
+    first = body.get("image") or {"url": body.get("image_url", "")}
+    images = len(body.get("reference_images", [])) + ("image" in body or "image_url" in body)
+    usd = seconds * model.usd[resolution] + images * model.image_usd
+    return Plan(model, frame(resolution, body.get("aspect_ratio") or _ratio_of(first) or "16:9"), seconds, usd)
+
+
+def _capped(source: Clip) -> tuple[int, int]:
+    """Keep the source's frame, at most 720p, in even numbers."""
+    scale = min(1.0, 720 / min(source.width, source.height))
+    return int(source.width * scale) // 2 * 2, int(source.height * scale) // 2 * 2
 
 
 def _refusals(endpoint: str, body: dict[str, Any], model: Model, source: Clip | None) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TICKS = 10_000_000_000  # per dollar: reference/xai.md section 4.3
 RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
 
 
@@ -54,8 +53,3 @@ MODELS = (
 def find(name: str) -> Model | None:
     """Find a model by its id or an alias."""
     return next((model for model in MODELS if name == model.id or name in model.aliases), None)
-
-
-def ticks(usd: float) -> int:
-    """Say a price as xAI does."""
-    return round(usd * TICKS)
