@@ -65,6 +65,16 @@ def test_a_client_that_sends_too_much_sees_the_413(gateway: Running, headers: di
     check_refusal(answer, 413, "request_too_large", None, "64 MiB")
 
 
+@pytest.mark.parametrize("length", [b"Transfer-Encoding: chunked", b"Content-Length: 104857600"], ids=repr)
+def test_a_client_that_sends_everything_before_it_looks_sees_the_413_too(gateway: Running, length: bytes) -> None:
+    head = b"POST /v1/videos HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n"
+    piece = b"v" * MIB
+    chunked = b"chunked" in length
+    pieces = [b"100000\r\n" + piece + b"\r\n" if chunked else piece] * MEGABYTES
+    answer = exchange(gateway, head, *pieces, b"0\r\n\r\n" if chunked else b"", timeout=30)
+    assert answer.startswith(b"HTTP/1.1 413 "), answer
+
+
 def test_json_that_is_too_large_is_refused_alike(gateway: Running) -> None:
     answer = gateway.http.post("/v1/videos", content=b'{"prompt": "' + b"x" * 70 * MIB + b'"}')
     check_refusal(answer, 413, "request_too_large", None, "64 MiB")
