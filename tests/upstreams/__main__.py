@@ -6,17 +6,22 @@ import sys
 import threading
 from contextlib import ExitStack
 
-from tests.upstreams import fal
+from tests.upstreams import aimlapi, fal, xai
 from tests.upstreams.running import run
 
-_FAL_PORT = 8101
+_SECONDS = 3.0  # that a job takes
 
 
 def main() -> None:
     """Serve until interrupted."""
+    fakes = [
+        ("FAL", fal.KEY, fal.FakeFal(fal.Settings(queue=1, run=_SECONDS)).app, 8101),
+        ("AIMLAPI", aimlapi.KEY, aimlapi.FakeAimlApi(seconds=_SECONDS).app, 8102),
+        ("XAI", xai.KEY, xai.FakeXai(seconds=_SECONDS).app, 8103),
+    ]
     with ExitStack() as stack:
-        url = stack.enter_context(run(fal.FakeFal(fal.Settings(queue=1, run=3)).app, _FAL_PORT))
-        sys.stdout.write(f"FAL_KEY={fal.KEY}\nFAL_URL={url}\n")
+        for name, key, app, port in fakes:
+            sys.stdout.write(f"{name}_KEY={key}\n{name}_URL={stack.enter_context(run(app, port))}\n")
         sys.stdout.flush()
         try:
             threading.Event().wait()

@@ -63,7 +63,7 @@ def fal() -> Iterator[Client]:
     [
         (do.cut(), httpx.RemoteProtocolError, 0),
         (do.cut(reset=True), httpx.ReadError, 0),
-        (do.cut(unread=True, reset=True), (httpx.ReadError, httpx.WriteError), 0),
+        (do.cut(unread=True, reset=True), httpx.TransportError, 0),
         (do.hang(), httpx.ReadTimeout, 0),
         (do.accept_then(do.cut()), httpx.RemoteProtocolError, 1),
         (do.accept_then(do.cut(reset=True)), httpx.ReadError, 1),
@@ -97,7 +97,7 @@ def test_answers_are_bad(fal: Client, what: do.Do, status: int, paid: int) -> No
     assert answer.status_code == status
     assert len(fal.http.get("/_fake/ledger").json()["paid"]) == paid
     if what.kind in {"garbage", "half", "answer"} and not what.body:
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"codec|line"):
             answer.json()
 
 
