@@ -31,7 +31,7 @@ from tests.upstreams.control import control_routes
 from tests.upstreams.faults import Misbehaving
 from tests.upstreams.films import frame
 from tests.upstreams.ledger import Ledger
-from tests.upstreams.timed_jobs import Job, Settling, charge, facts_of, serve_film
+from tests.upstreams.timed_jobs import Job, Settling, facts_of, serve_film
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -75,7 +75,7 @@ class FakeAimlApi:
             *control_routes(self._ledger, self.rules, self.clock, self.jobs.clear),
         ]
         starlette = Starlette(routes=routes, exception_handlers={404: self._unknown_path})
-        self._settling = Settling(starlette, self.jobs, self._ledger, self.clock)
+        self._settling = Settling(starlette, self._ledger, self.clock)
         self.app: ASGIApp = Misbehaving(self._settling, self.rules, self._ledger, _classify)
 
     @property
@@ -86,7 +86,7 @@ class FakeAimlApi:
 
     def left(self) -> int:
         """Return the balance in micro-dollars; a failed request is not billed."""
-        return round(self.balance * 1e6) - sum(charge(job) for job in self.jobs.values() if self._ended(job))
+        return round(self.balance * 1e6) - self._settling.charged
 
     def refuse(self, status: int, body: Any) -> Response:
         """Answer with an error."""
@@ -113,8 +113,7 @@ class FakeAimlApi:
         # For image and reference modes the resolution comes from the pictures (section 2), which the fake never sees.
         resolution = str(values.get("resolution", "720p"))
         price = round(values["duration"] * model.usd[resolution] * 1e6)
-        held = sum(job.price for job in self.jobs.values() if not self._ended(job))
-        if held + price > self.left():
+        if self._settling.committed + price > self.balance * 1e6:
             return self.refuse(403, aimlapi_errors.out_of_credits(self.form))
         do = self.rules.take("job", facts_of(body))
         client_id = request.headers.get("x-client-request-id", "")
@@ -131,9 +130,10 @@ class FakeAimlApi:
         )
         self.jobs[job.id] = job
         self._ledger.accept(job.id, PATH, body, request.headers, job.accepted)
+        self._settling.watch(job)
         return JSONResponse(submitted(job), headers=_traced(job, job.client_id))
 
-    def _poll(self, request: Request) -> Response:
+    async def _poll(self, request: Request) -> Response:
         if refusal := self.refuse_key(request):
             return refusal
         generation_id = request.query_params.get("generation_id")
@@ -150,16 +150,13 @@ class FakeAimlApi:
 
     async def _film(self, request: Request) -> Response:
         job = self.jobs.get(request.path_params["id"])
-        if job is None or job.fails or not self._ended(job):
+        if job is None or job.fails or job.ends > self.clock.now():
             return Response("<Error><Code>NoSuchKey</Code></Error>", 404, media_type="application/xml")
         return await serve_film(request, job, self._ledger, self.key)
 
-    def _unknown_path(self, request: Request, _error: Exception) -> Response:
+    async def _unknown_path(self, request: Request, _error: Exception) -> Response:
         path = request.url.path
         return self.refuse(404, aimlapi_errors.error(404, f"Cannot {request.method} {path}", form=self.form, path=path))
-
-    def _ended(self, job: Generation) -> bool:
-        return job.ends <= self.clock.now()
 
 
 def _traced(job: Generation, client_id: str | None) -> dict[str, str]:

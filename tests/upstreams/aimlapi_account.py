@@ -51,7 +51,7 @@ class Account:
             Route("/v1/models", self._models),
         ]
 
-    def _logs(self, request: Request) -> Response:
+    async def _logs(self, request: Request) -> Response:
         if refusal := self._fake.refuse_key(request):
             return refusal
         if self._too_often():
@@ -96,12 +96,12 @@ class Account:
         self._calls.append(now)
         return len(self._calls) > _CALLS
 
-    def _billing(self, request: Request) -> Response:
+    async def _billing(self, request: Request) -> Response:
         return self._fake.refuse_key(request) or JSONResponse(
             {"current_balance": self._fake.left() / 1e6, "currency": "USD"}
         )
 
-    def _transactions(self, request: Request) -> Response:
+    async def _transactions(self, request: Request) -> Response:
         if refusal := self._fake.refuse_key(request):
             return refusal
         now = self._fake.clock.now()
@@ -112,7 +112,7 @@ class Account:
         page = {"next_cursor": str(start + limit) if more else None, "has_more": more}
         return JSONResponse({"data": rows[start : start + limit], "pagination": page})
 
-    def _models(self, request: Request) -> Response:
+    async def _models(self, request: Request) -> Response:
         wanted = {name.lower() for name in _listed_values(request.query_params, "id")}
         sections = set(_listed_values(request.query_params, "include"))
         found = [model for model in MODELS if not wanted or wanted & {model.id.lower(), *model.aliases}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -181,8 +182,12 @@ def test_an_image_gives_its_ratio_and_the_film_can_be_pushed(fake: FakeXai, http
     file = io.BytesIO()
     Image.new("RGB", (300, 400)).save(file, "PNG")
     image = {"url": f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"}
-    target = f"{http.base_url}somewhere"
+    target = str(http.base_url.join("/somewhere"))
     request_id = submit(http, image=image, output={"upload_url": target})
     assert fake.jobs[request_id].frame == (480, 640)
     fake.clock.advance(100)
     assert poll(http, request_id)["video"]["url"] == target
+    deadline = time.monotonic() + 5
+    while not fake.ledger.arrivals["other"]:  # the PUT of the film, at this very server
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -6,8 +6,10 @@ is settled for every call, so that `_fake/ledger` and `fake.ledger` tell the tru
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,21 +69,35 @@ class Job:
 
 
 class Settling:
-    """An app that settles the ledger for every call before it is handled."""
+    """An app that settles the ledger for every call before it is handled.
 
-    def __init__(self, app: ASGIApp, jobs: dict[str, Any], ledger: Ledger, clock: Clock) -> None:
-        self._app, self._jobs, self._ledger, self._clock = app, jobs, ledger, clock
+    `committed` is what all jobs cost or may still cost, `charged` what those that ended did, in micro-dollars.
+    """
+
+    def __init__(self, app: ASGIApp, ledger: Ledger, clock: Clock) -> None:
+        self._app, self._ledger, self._clock = app, ledger, clock
+        self._lock = threading.Lock()
+        self._running: list[tuple[float, str, Job]] = []
+        self.committed = self.charged = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.settle()
         await self._app(scope, receive, send)
 
+    def watch(self, job: Job) -> None:
+        """Settle this job when it has ended."""
+        with self._lock:
+            heapq.heappush(self._running, (job.ends, job.id, job))
+            self.committed += job.price
+
     def settle(self) -> None:
         """Write the end of every job that has ended into the ledger."""
-        now = self._clock.now()
-        for job in list(self._jobs.values()):
-            if job.ends <= now:
+        with self._lock:
+            while self._running and self._running[0][0] <= self._clock.now():
+                job = heapq.heappop(self._running)[2]
                 self._ledger.settle(job.id, "failed" if job.fails else "completed", charge(job))
+                self.charged += charge(job)
+                self.committed += charge(job) - job.price
 
 
 def charge(job: Job) -> int:

@@ -4,8 +4,8 @@
         fake.rules.add(Rule(on="job", do=shape(moderated="flag")))
 
 Calls, for rules: "submit" (POST /v1/videos/…), "status" (GET there), "list" (/v1/files), "media" (films), "other".
-Facts to match: path, query, method, and the model and prompt of the submit that a call is about. Shapes of answers: xai_answers. Bodies of errors
-for `answer(status, body)`: xai_errors; `fake.form` is the form of the fake's own refusals.
+Facts to match: path, query, method, and the model and prompt of the submit that a call is about. Shapes of answers:
+xai_answers. Bodies of errors for `answer(status, body)`: xai_errors; `fake.form` is that of the fake's own refusals.
 Source videos: films and files of this fake and data URIs are looked at; any other link is what `fake.sources` says of
 it, else 6 s of 1280x720: the fake fetches nothing. Source: reference/xai.md.
 """
@@ -17,6 +17,7 @@ import base64
 import io
 import json
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -67,7 +68,7 @@ class FakeXai:
             *self._files.routes(),
             *control_routes(self._ledger, self.rules, self.clock, self.jobs.clear),
         ]
-        self._settling = Settling(Starlette(routes=routes), self.jobs, self._ledger, self.clock)
+        self._settling = Settling(Starlette(routes=routes), self._ledger, self.clock)
         self.app: ASGIApp = Misbehaving(self._settling, self.rules, self._ledger, self._classify)
 
     @property
@@ -110,6 +111,7 @@ class FakeXai:
             return self.refuse(refused.status, refused.code, refused.text)
         video = self._accept(body, planned)
         self._ledger.accept(video.id, request.url.path, body, request.headers, video.accepted)
+        self._settling.watch(video)
         return JSONResponse({"request_id": video.id})
 
     def _planned(self, request: Request, content: bytes) -> tuple[dict[str, Any], Plan]:
@@ -159,7 +161,9 @@ class FakeXai:
         if not video.fails:
             film = await asyncio.to_thread(video.film)
             async with httpx.AsyncClient() as http:
-                await http.put(url, content=film, headers={"Content-Type": "video/mp4"})
+                # What the real one does when nobody takes the film is not known; this one gives up.
+                with suppress(httpx.TransportError):
+                    await http.put(url, content=film, headers={"Content-Type": "video/mp4"})
 
     def _source(self, media: dict[str, str] | None) -> Clip | None:
         if media is None:
@@ -172,7 +176,7 @@ class FakeXai:
             return Clip(*video.frame, video.seconds)
         return self.sources.get(url, Clip(1280, 720, 6)) if url else None
 
-    def _poll(self, request: Request) -> Response:
+    async def _poll(self, request: Request) -> Response:
         if refusal := self.refuse_key(request):
             return refusal
         video = self.jobs.get(request.path_params["id"])

@@ -68,7 +68,7 @@ class Files:
         life = (video.storage or {}).get("expires_after")
         return int(video.ends + life) if life else None
 
-    def _list(self, request: Request) -> Response:
+    async def _list(self, request: Request) -> Response:
         if refusal := self._fake.refuse_key(request):
             return refusal
         query = request.query_params
@@ -96,13 +96,13 @@ class Files:
             "purpose": "assistants",
         }
 
-    def _show(self, request: Request) -> Response:
+    async def _show(self, request: Request) -> Response:
         if refusal := self._fake.refuse_key(request):
             return refusal
         video = self.find(request.path_params["id"])
         return JSONResponse(self._described(video)) if video else self._missing()
 
-    def _content(self, request: Request) -> Response:
+    async def _content(self, request: Request) -> Response:
         if refusal := self._fake.refuse_key(request):
             return refusal
         video = self.find(request.path_params["id"])
