@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from tests.upstreams import aimlapi, fal, xai
 from tests.upstreams.running import run
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 _SECONDS = 3.0  # that a job takes
 
 
 def main() -> None:
     """Serve until interrupted."""
-    fakes = [
+    fakes: list[tuple[str, str, ASGIApp, int]] = [
         ("FAL", fal.KEY, fal.FakeFal(fal.Settings(queue=1, run=_SECONDS)).app, 8101),
         ("AIMLAPI", aimlapi.KEY, aimlapi.FakeAimlApi(seconds=_SECONDS).app, 8102),
         ("XAI", xai.KEY, xai.FakeXai(seconds=_SECONDS).app, 8103),

@@ -58,8 +58,8 @@ class Settings:
     strict: bool = True  # unknown input fields are refused
     late_checks: bool = False  # a wrong input is accepted and fails with 422 as a job, as runners do
     cancels_running: bool = False  # a cancel stops a running job, too
-    retention: float = 3600
-    callback_backoff: float = 0.2
+    retention: float = 3600  # s; for callbacks as it was at the start
+    callback_backoff: float = 0.2  # s, doubled each time; as it was at the start
     list_lag: float = 0
     list_running: bool = False
 
