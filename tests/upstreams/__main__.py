@@ -18,14 +18,18 @@ _SECONDS = 3.0  # that a job takes
 
 def main() -> None:
     """Serve until interrupted."""
-    fakes: list[tuple[str, str, ASGIApp, int]] = [
-        ("FAL", fal.KEY, fal.FakeFal(fal.Settings(queue=1, run=_SECONDS)).app, 8101),
-        ("AIMLAPI", aimlapi.KEY, aimlapi.FakeAimlApi(seconds=_SECONDS).app, 8102),
-        ("XAI", xai.KEY, xai.FakeXai(seconds=_SECONDS).app, 8103),
+    fakes: list[tuple[ASGIApp, int, str]] = [
+        (fal.FakeFal(fal.Settings(queue=1, run=_SECONDS)).app, 8101, f"FAL_KEY={fal.KEY}\nREELGATE_FAL_URL={{url}}\n"),
+        (
+            aimlapi.FakeAimlApi(seconds=_SECONDS).app,
+            8102,
+            f"AIMLAPI_KEY={aimlapi.KEY}\nREELGATE_AIMLAPI_URL={{url}}\n",
+        ),
+        (xai.FakeXai(seconds=_SECONDS).app, 8103, f"XAI_API_KEY={xai.KEY}\nREELGATE_XAI_URL={{url}}/v1\n"),
     ]
     with ExitStack() as stack:
-        for name, key, app, port in fakes:
-            sys.stdout.write(f"{name}_KEY={key}\n{name}_URL={stack.enter_context(run(app, port))}\n")
+        for app, port, lines in fakes:
+            sys.stdout.write(lines.format(url=stack.enter_context(run(app, port))))
         sys.stdout.flush()
         try:
             threading.Event().wait()
