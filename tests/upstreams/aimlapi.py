@@ -72,7 +72,7 @@ class FakeAimlApi:
             Route(PATH, self._poll, methods=["GET"]),
             Route(f"{_FILMS}{{id:path}}.mp4", self._film),
             *Account(self).routes(),
-            *control_routes(self._ledger, self.rules, self.clock, self.jobs.clear),
+            *control_routes(self._ledger, self.rules, self.clock, self._forget),
         ]
         starlette = Starlette(routes=routes, exception_handlers={404: self._unknown_path})
         self._settling = Settling(starlette, self._ledger, self.clock)
@@ -87,6 +87,10 @@ class FakeAimlApi:
     def left(self) -> int:
         """Return the balance in micro-dollars; a failed request is not billed."""
         return round(self.balance * 1e6) - self._settling.charged
+
+    def _forget(self) -> None:
+        self.jobs.clear()
+        self._settling.clear()
 
     def refuse(self, status: int, body: Any) -> Response:
         """Answer with an error."""

@@ -150,6 +150,15 @@ def test_money_lands_with_completion(fake: FakeAimlApi, http: httpx.Client) -> N
     assert http.get("/v2/billing/transactions").json()["data"][0]["reference_id"] == made["id"]
     assert http.get("/v2/billing").json() == {"current_balance": 999.948, "currency": "USD"}
     assert http.get("/_fake/ledger").json()["charged"] == 52_000
+    http.post("/_fake/reset")
+    assert (fake.ledger.paid(), fake.left()) == ([], 1_000_000_000)
+
+
+def test_the_log_takes_200_calls_a_minute(fake: FakeAimlApi, http: httpx.Client) -> None:
+    codes = [http.get("/v2/logs", params={"period": "1h"}).status_code for _ in range(201)]
+    assert (codes[:200], codes[200]) == ([200] * 200, 429)
+    fake.clock.advance(60)
+    assert http.get("/v2/logs", params={"period": "1h"}).status_code == 200
 
 
 def test_polls_of_accepted_jobs_may_fail_for_a_while(fake: FakeAimlApi, http: httpx.Client) -> None:

@@ -90,6 +90,12 @@ class Settling:
             heapq.heappush(self._running, (job.ends, job.id, job))
             self.committed += job.price
 
+    def clear(self) -> None:
+        """Forget every job and what it cost."""
+        with self._lock:
+            self._running.clear()
+            self.committed = self.charged = 0
+
     def settle(self) -> None:
         """Write the end of every job that has ended into the ledger."""
         with self._lock:

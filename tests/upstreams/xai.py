@@ -66,7 +66,7 @@ class FakeXai:
             Route("/v1/videos/{id}", self._poll),
             Route(f"{_FILMS}{{id}}.mp4", self._film),
             *self._files.routes(),
-            *control_routes(self._ledger, self.rules, self.clock, self.jobs.clear),
+            *control_routes(self._ledger, self.rules, self.clock, self._forget),
         ]
         self._settling = Settling(Starlette(routes=routes), self._ledger, self.clock)
         self.app: ASGIApp = Misbehaving(self._settling, self.rules, self._ledger, self._classify)
@@ -91,6 +91,10 @@ class FakeXai:
     def _facts(self, video_id: str) -> dict[str, str]:
         paid = self._ledger.by_id(video_id)
         return {"id": video_id, **facts_of(paid.body if paid else None)}
+
+    def _forget(self) -> None:
+        self.jobs.clear()
+        self._settling.clear()
 
     def refuse(self, status: int, code: str, text: str) -> Response:
         """Answer with an error."""

@@ -52,7 +52,7 @@ class Files:
         life = public.get("expires_after") if isinstance(public, dict) else None
         return {
             "file_id": video.file_id,
-            "filename": video.storage["filename"],
+            "filename": _name(video),
             "expires_at": self._expires(video),
             "public_url": f"{base}/files-cdn/{video.id}/{video.file_id}.mp4" if public else None,
             "public_url_expires_at": int(video.ends + life) if life else None,
@@ -75,8 +75,8 @@ class Files:
         wanted = _FILTER.fullmatch(query.get("filter", ""))
         if "filter" in query and wanted is None:
             return self._fake.refuse(400, "invalid-argument", f"Invalid filter: {query['filter']}")
-        files = [self._described(video) for video in self._stored()]
-        files = [file for file in files if wanted is None or file["filename"] == wanted[1]]
+        stored = [video for video in self._stored() if wanted is None or _name(video) == wanted[1]]
+        files = [self._described(video) for video in stored]
         files.sort(key=lambda file: file[query.get("sort_by", "created_at")], reverse=query.get("order") != "asc")
         ids = [file["id"] for file in files]
         token = query.get("pagination_token")
@@ -116,3 +116,7 @@ class Files:
 
     def _missing(self) -> Response:
         return self._fake.refuse(404, "not-found", "File not found.")
+
+
+def _name(video: Video) -> str:
+    return str((video.storage or {}).get("filename", ""))
