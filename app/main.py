@@ -85,6 +85,19 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     return app
 
 
+def _chosen(providers: dict[str, Provider], name: str) -> Provider:
+    if name not in providers:
+        raise StartupError(f"REELGATE_PROVIDERS names {name!r}; this version has: {', '.join(providers)}.")
+    return providers[name]
+
+
+def _network_policy(text: str) -> NetworkPolicy:
+    try:
+        return NetworkPolicy.parse(text)
+    except ValueError as error:
+        raise StartupError(f"REELGATE_ALLOW_PRIVATE_NETWORKS: {error}.") from error
+
+
 def database_url(settings: Settings) -> str:
     """Return where the database is."""
     return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'reelgate.sqlite3'}"
@@ -117,13 +130,15 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     shutil.rmtree(uploads, ignore_errors=True)  # what requests left that a killed process was answering
     for folder in (scratch, uploads):
         folder.mkdir(exist_ok=True)
+    local = LocalProvider(scratch)
+    known_providers: dict[str, Provider] = {local.name: local}
+    providers = {name: _chosen(known_providers, name) for name in settings.providers}
+    fetcher = Fetcher(_network_policy(settings.allow_private_networks))
     database = Database(database_url(settings))
     await database.migrate()
     await database.start()
     store = MediaStore.open(data / "media")
-    inputs = Inputs(database, store, Fetcher(NetworkPolicy.parse(settings.allow_private_networks)))
-    local = LocalProvider(scratch)
-    providers: dict[str, Provider] = {name: local for name in settings.providers if name == local.name}
+    inputs = Inputs(database, store, fetcher)
     steps = Steps(database, providers, store, inputs, scratch, clock, settings.poll_seconds)
     engine = Engine(database, steps, clock, settings.lease_seconds)
     known = catalogue.builtin()

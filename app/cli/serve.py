@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from app.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     import uvicorn
     from fastapi import FastAPI
@@ -45,6 +47,8 @@ def serve(
     configure_logs(settings.log_format, settings.log_level)
     app = create_app(settings)
     server = make_server(app, lambda: _greet(app, settings, listener.getsockname()[1]))
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _stopped)  # uvicorn raises the signal once more after it has shut down
     with contextlib.suppress(SystemExit):  # uvicorn's own way of saying that the start failed
         server.run(sockets=[listener])
     refusal = getattr(app.state, "refusal", None)
@@ -52,6 +56,10 @@ def serve(
         fail(str(refusal))
     if not server.started:
         raise typer.Exit(1)
+
+
+def _stopped(_number: int, _frame: FrameType | None) -> None:
+    """Take the signal's second coming for what it is: the gateway has stopped as asked."""
 
 
 def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uvicorn.Server:

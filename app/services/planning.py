@@ -50,6 +50,8 @@ class Planner:
         """Work a request out without accepting it. Raises GatewayError."""
         route = await self._route(owner, request)
         _check_limits(request, route)
+        if request.strict and route.warnings:
+            raise GatewayError("unsupported_value", f"{route.warnings[0].message} strict is true.", param="model")
         gathered = [await self._inputs.gather_image(owner, image, folder) for image in request.images]
         gathered += [await self._inputs.gather_character(owner, character) for character in request.characters]
         if len(gathered) > route.spec.images.max:

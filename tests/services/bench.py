@@ -90,6 +90,7 @@ class Bench:
 
     database: Database
     videos: Videos
+    planner: Planner
     steps: Steps
     store: MediaStore
     provider: Scripted
@@ -134,10 +135,12 @@ def request(**fields: object) -> VideoRequest:
 
 
 @asynccontextmanager
-async def open_bench(folder: Path, provider: Scripted) -> AsyncIterator[Bench]:
+async def open_bench(
+    folder: Path, provider: Scripted, default_model: str = "grok-imagine-video"
+) -> AsyncIterator[Bench]:
     """Build a bench in `folder`."""
     for name in ("scratch", "uploads"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(parents=True)
     database = Database(f"sqlite+aiosqlite:///{folder / 'db.sqlite3'}")
     await database.migrate()
     await database.start()
@@ -145,9 +148,10 @@ async def open_bench(folder: Path, provider: Scripted) -> AsyncIterator[Bench]:
     store = MediaStore.open(folder / "media")
     inputs = Inputs(database, store, Fetcher(NetworkPolicy.parse("")))
     steps = Steps(database, {provider.name: provider}, store, inputs, folder / "scratch", clock, None)
-    router = Router(catalogue.builtin(), (provider.name,), "grok-imagine-video")
-    videos = Videos(database, Planner(database, router, inputs), inputs, clock, 3600, lambda: None)
+    router = Router(catalogue.builtin(), (provider.name,), default_model)
+    planner = Planner(database, router, inputs)
+    videos = Videos(database, planner, inputs, clock, 3600, lambda: None)
     try:
-        yield Bench(database, videos, steps, store, provider, clock, folder / "uploads")
+        yield Bench(database, videos, planner, steps, store, provider, clock, folder / "uploads")
     finally:
         await database.close()
