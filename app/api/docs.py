@@ -12,6 +12,7 @@ from app.domain.requests import N_LIMIT, PROMPT_LIMIT, RESERVED_METADATA
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from pydantic import BaseModel
 
 _ABSENT = {"enum": ["", None], "description": "The same as leaving the field out."}
 _AMOUNT = {"type": "number", "minimum": 0.001, "maximum": 999_999_999}
@@ -118,6 +119,11 @@ def body(properties: dict[str, Any], required: list[str], *files: str, json: boo
     if json:
         content["application/json"] = {"schema": schema}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Describe a body that is one JSON object, for `openapi_extra`."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
 
 
 def _in_form(kind: dict[str, Any]) -> dict[str, Any]:
