@@ -10,7 +10,7 @@ from app.api import docs, schemas
 from app.api.deps import Admin, Folder, Services
 from app.api.forms import read_body
 from app.db.tables import ApiKeyRow
-from app.domain.errors import invalid
+from app.domain.errors import invalid, missing
 
 router = APIRouter(tags=["keys"])
 
@@ -51,6 +51,8 @@ def _wanted(body: dict[str, object]) -> schemas.KeyRequest:
     except ValidationError as error:
         first = error.errors()[0]
         param = str(first["loc"][0])
+        if first["type"] == "missing":
+            raise missing(param) from None
         raise invalid(param, f"Invalid {param}: {first['msg']}.") from None
 
 

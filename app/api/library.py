@@ -9,7 +9,7 @@ from app.api import docs, schemas
 from app.api.deps import Client, Folder, Services
 from app.api.forms import read_body
 from app.db.tables import CharacterRow, FileRow
-from app.domain.errors import GatewayError, invalid
+from app.domain.errors import invalid, missing
 from app.domain.requests import Upload
 
 router = APIRouter()
@@ -67,7 +67,7 @@ async def create_character(request: Request, gateway: Services, caller: Client, 
     body = await read_body(request, folder)
     name = body.get("name")
     if name is None or name == "":
-        raise GatewayError("missing_required_parameter", "Missing required parameter: 'name'.", param="name")
+        raise missing("name")
     if not isinstance(name, str):
         raise invalid("name", "Invalid name: expected a string.")
     row = await gateway.library.add_character(caller.owner, name, _upload(body, "video"), folder)
@@ -88,7 +88,7 @@ async def retrieve_character(character_id: str, gateway: Services, caller: Clien
 def _upload(body: dict[str, object], param: str) -> Upload:
     value = body.get(param)
     if value is None or value == "":
-        raise GatewayError("missing_required_parameter", f"Missing required parameter: {param!r}.", param=param)
+        raise missing(param)
     if not isinstance(value, Upload):
         raise invalid(param, f"Invalid {param}: expected one file part in a multipart body.")
     return value

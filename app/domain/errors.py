@@ -63,6 +63,11 @@ class GatewayError(Exception):
         self.kind = ERRORS[code]
 
 
+def missing(param: str) -> GatewayError:
+    """Build the refusal of a request without a field that it needs."""
+    return GatewayError("missing_required_parameter", f"Missing required parameter: {param!r}.", param=param)
+
+
 def invalid(param: str, message: str) -> GatewayError:
     """Build the commonest refusal: this field's value is malformed."""
     return GatewayError("invalid_value", message, param=param)

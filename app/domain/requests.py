@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.domain.catalogue import Mode
-from app.domain.errors import GatewayError, invalid
+from app.domain.errors import GatewayError, invalid, missing
 from app.domain.formats import given
 from app.domain.references import N_LIMIT, DataUri, FileId, NamedRef, Upload, Url, VideoId, media_ref
 from app.domain.sizing import Asked
@@ -118,7 +118,7 @@ def parse(values: Mapping[str, object], mode: Mode | None = None) -> VideoReques
         param = images[0].param if images else "characters"
         raise GatewayError("conflicting_parameters", f"{param} cannot be used in {mode} mode.", param=param)
     elif video is None:
-        raise GatewayError("missing_required_parameter", "Missing required parameter: 'video'.", param="video")
+        raise missing("video")
     return VideoRequest(
         mode=mode,
         prompt=_prompt(values.get("prompt")),
@@ -180,7 +180,7 @@ def _mode(images: tuple[NamedRef, ...], video: NamedRef | None, *, is_reference:
 
 def _prompt(value: object) -> str:
     if value is None or value == "":
-        raise GatewayError("missing_required_parameter", "Missing required parameter: 'prompt'.", param="prompt")
+        raise missing("prompt")
     if not isinstance(value, str):
         raise invalid("prompt", f"Invalid prompt: expected a string, got {_kind(value)}.")
     if not value.strip():

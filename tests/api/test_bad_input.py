@@ -142,7 +142,7 @@ def test_an_emoji_of_two_escapes_is_no_half_surrogate(gateway: Running) -> None:
     ("body", "code", "param"),
     [
         (b"{", "invalid_value", None),
-        (b"", "invalid_value", None),
+        (b"", "missing_required_parameter", "name"),
         (b"[]", "invalid_value", None),
         (b"[" * 100_000, "invalid_value", None),
         (b"{}", "missing_required_parameter", "name"),
