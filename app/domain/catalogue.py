@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -109,6 +109,28 @@ class Price(_Data):
         return self.second.get(resolution, max(self.second.values(), default=0.0))
 
 
+class Wire(_Data):
+    """How an offering spells the fields of a mode, and in what form it takes their values.
+
+    A field that is None is never sent. `seconds_as`: 8, "8" or "8s". `resolution_values` renames tiers ("768p" to
+    "768P"). `sends_auto`: "auto" is a value there, rather than a field left out. `tag` is the reference tag for image
+    `{n}` (counted from 1) or `{i}` (from 0). `fixed` is sent with every request.
+    """
+
+    prompt: str = "prompt"
+    seconds: str | None = "duration"
+    seconds_as: Literal["number", "text", "suffixed"] = "number"
+    ratio: str | None = "aspect_ratio"
+    resolution: str | None = "resolution"
+    resolution_values: dict[str, str] = Field(default_factory=dict)
+    sends_auto: bool = False
+    image: str = "image_url"
+    images: str = "reference_image_urls"
+    video: str = "video_url"
+    tag: str = "@Image{n}"
+    fixed: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
 class ModeSpec(_Data):
     """What may be chosen in one mode, and the defaults. An empty tuple means: cannot be chosen here."""
 
@@ -122,6 +144,7 @@ class ModeSpec(_Data):
     free_size: FreeSize | None = None
     price: Price | None = None
     endpoint: str = ""
+    wire: Wire = Wire()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> ModeSpec:

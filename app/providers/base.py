@@ -11,8 +11,10 @@ ProviderError           what an adapter raises, for the engine
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from app.domain.catalogue import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """An input image or video: a file on this machine. `width`, `height` in pixels; `seconds` of a video."""
+    """An input image or video. `width`, `height` in pixels; `seconds` of a video; all 0 while nothing is known.
 
-    path: Path
-    content_type: str
-    width: int
-    height: int
+    `path` is the file on this machine, where we have it; `url` the caller's own address for it, or the one a provider
+    gave it (`PlacesInputs`); `link` our own signed address, where providers can reach us.
+    """
+
+    kind: Literal["image", "video"]
+    path: Path | None = None
+    url: str | None = None
+    link: str | None = None
+    content_type: str = ""
+    width: int = 0
+    height: int = 0
     seconds: float = 0.0
 
 
@@ -37,8 +46,10 @@ class Input:
 class Order:
     """One paid request, fully normalised. `submission_id` is our own id for it.
 
-    `ratio` and `resolution` are the offering's own values, or "auto"; `seconds` is None where the mode takes none.
+    `endpoint` is the provider's own name for the model in this mode; `ratio` and `resolution` are the offering's own
+    values, or "auto"; `seconds` is None where the mode takes none. `wire` says how the offering spells its fields.
     `seed` differs between the outputs of one video and is the same for the same request. `extra` is passed through.
+    `callback_url` is where the provider may tell of the end, where it can reach us.
     """
 
     submission_id: str
@@ -54,30 +65,54 @@ class Order:
     images: tuple[Input, ...]
     video: Input | None
     extra: Mapping[str, object]
+    wire: Wire = field(default_factory=Wire)
+    user: str | None = None
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An input where the provider can read it; `warning` is for the client where that is not a sure thing."""
+
+    url: str
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not yet. `progress` in percent where the provider tells; `poll_after` in seconds where it matters."""
+    """Not yet. `progress` in percent where the provider tells; `poll_after` in seconds where it matters.
+
+    `queue_position` counts the jobs before this one, where the provider tells.
+    """
 
     progress: int | None = None
     poll_after: float | None = None
+    queue_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """Done: the result is a file on this machine. `cost` is micro-dollars, None where the provider does not tell."""
+    """Done: the result is a file on this machine (`path`) or at an address without a key (`url`).
 
-    path: Path
+    `cost` is micro-dollars, None where the provider does not tell.
+    """
+
+    path: Path | None = None
+    url: str | None = None
     cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Ended without a result; `code` is one of `domain.jobs.FAILURES`."""
+    """Ended without a result; `code` is one of `domain.jobs.FAILURES`, `cost` what was charged all the same.
+
+    `elsewhere` says that the provider neither blames the input nor charged: another provider may be tried.
+    """
 
     code: str
     message: str
+    cost: int | None = None
+    elsewhere: bool = False
 
 
 class Provider(Protocol):
@@ -92,6 +127,37 @@ class Provider(Protocol):
 
     async def poll(self, operation: Operation) -> Pending | Succeeded | Failed:
         """Ask how it stands. Raises ProviderError."""
+        ...
+
+
+@runtime_checkable
+class PlacesInputs(Protocol):
+    """A provider that reads inputs from addresses rather than from this machine."""
+
+    async def place_input(self, item: Input) -> Placed:
+        """Return an address the provider can read, uploading the file where that is its way. Raises ProviderError."""
+        ...
+
+
+@runtime_checkable
+class TakesCallbacks(Protocol):
+    """A provider that can tell us of the end of a job."""
+
+    async def verify_callback(self, headers: Mapping[str, str], body: bytes) -> str:
+        """Return the upstream id a genuine callback is about. Raises Rejected for any other."""
+        ...
+
+    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
+        """Return the handle of a job that we know only by its upstream id."""
+        ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A provider that can be checked without spending."""
+
+    async def check(self) -> str:
+        """Say in one line how it stands (balance, …). Raises ProviderError with what is wrong."""
         ...
 
 
@@ -134,7 +200,11 @@ class Rejected(ProviderError):
 
 
 class Misconfigured(ProviderError):
-    """The operator must act: a wrong key, no balance."""
+    """The operator must act: a wrong key, no balance. `code` is one of `domain.jobs.FAILURES`."""
+
+    def __init__(self, message: str, code: str = "provider_error") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Indeterminate(ProviderError):

@@ -17,7 +17,7 @@ from app.domain.requests import DataUri, FileId, NamedRef, Upload, Url, VideoId
 from app.media.data_uri import decode_data_uri
 from app.media.errors import MediaError
 from app.media.probe import inspect_image, inspect_video
-from app.providers.base import Input
+from app.providers.base import Input, PlacesInputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.domain.plain import Json
     from app.media.fetch import Fetcher
     from app.media.store import MediaStore
+    from app.providers.base import Provider
 
 MIB = 1 << 20
 IMAGE_LIMIT = 20 * MIB
@@ -100,18 +101,25 @@ class Inputs:
         plain: Json = _KEPT.dump_python(kept, mode="json")
         return plain
 
-    async def materialise(self, inputs: Json, folder: Path) -> list[Input]:
-        """Put a job's inputs into `folder` as files, fetching the URLs now. Raises MediaError."""
+    async def materialise(self, inputs: Json, folder: Path, provider: Provider) -> list[Input]:
+        """Give a job's inputs the form its provider reads: addresses, or files in `folder` (URLs fetched now).
+
+        Raises MediaError, ProviderError.
+        """
         found: list[Input] = []
         for index, item in enumerate(_KEPT.validate_python(inputs)):
             path = folder / f"input-{index}"
             if item.key:
                 await self._store.download(item.key, path)
-                found.append(Input(path, item.content_type, item.width, item.height, item.seconds))
-                continue
-            await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
-            facts = await _inspect(item.kind, path)
-            found.append(Input(path, facts.content_type, facts.width, facts.height, facts.seconds))
+                given = _given(item, path)
+            elif isinstance(provider, PlacesInputs):
+                given = Input(item.kind, url=item.url)
+            else:
+                await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
+                given = _given(await _inspect(item.kind, path), path)
+            if isinstance(provider, PlacesInputs):
+                given = replace(given, url=(await provider.place_input(given)).url)
+            found.append(given)
         return found
 
     async def drop(self, video_id: str) -> None:
@@ -171,6 +179,17 @@ class Inputs:
                 seconds=output.duration or 0.0,
             )
         )
+
+
+def _given(facts: Kept, path: Path) -> Input:
+    return Input(
+        facts.kind,
+        path,
+        content_type=facts.content_type,
+        width=facts.width,
+        height=facts.height,
+        seconds=facts.seconds,
+    )
 
 
 def prefix(video_id: str) -> str:

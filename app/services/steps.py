@@ -259,7 +259,7 @@ class Steps:
         folder = self._folder(job)
         folder.mkdir(parents=True, exist_ok=True)
         wanted = job.order
-        inputs = await self.inputs.materialise(wanted["inputs"], folder)
+        inputs = await self.inputs.materialise(wanted["inputs"], folder, self.providers[job.provider])
         extra = wanted["extra"]
         return Order(
             submission_id=submission,
@@ -272,8 +272,8 @@ class Steps:
             resolution=str(wanted["resolution"]),
             seconds=_whole(wanted["seconds"]),
             seed=_seed(job),
-            images=tuple(found for found in inputs if not found.seconds),
-            video=next((found for found in inputs if found.seconds), None),
+            images=tuple(found for found in inputs if found.kind == "image"),
+            video=next((found for found in inputs if found.kind == "video"), None),
             extra=extra if isinstance(extra, dict) else {},
         )
 

@@ -134,8 +134,8 @@ def build_spec(order: Order) -> RenderSpec:
         height=height,
         seconds=float(order.seconds or 0),
         target="result.mp4",
-        images=tuple(image.path.name for image in order.images),
-        video=order.video.path.name if order.video else None,
+        images=tuple(image.path.name for image in order.images if image.path),
+        video=order.video.path.name if order.video and order.video.path else None,
     )
 
 

@@ -34,11 +34,11 @@ ORDER = Order(
 
 
 def image(width: int, height: int) -> Input:
-    return Input(Path("/inputs/input-0"), "image/png", width, height)
+    return Input("image", Path("/inputs/input-0"), content_type="image/png", width=width, height=height)
 
 
 def video(width: int, height: int) -> Input:
-    return Input(Path("/inputs/input-0"), "video/mp4", width, height, 4.0)
+    return Input("video", Path("/inputs/input-0"), content_type="video/mp4", width=width, height=height, seconds=4.0)
 
 
 @pytest.mark.parametrize(

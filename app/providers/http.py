@@ -1,0 +1,125 @@
+"""One HTTP client per provider: sends once, reads a bounded answer, and says what a failure means for a payment.
+
+The client is httpx's own and not the aiohttp transport: that one reports a connection reset after the request was read
+as ConnectTimeout (measured, docs/decisions), and "it never left" is the one thing that must not be said wrongly here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.providers.base import Indeterminate, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.domain.plain import Json
+
+_PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=5.0)  # seconds
+_ANSWER_LIMIT = 4 << 20  # bytes
+_SHOWN = 500  # characters of an answer that messages quote
+_LONGEST_RETRY = 300.0  # seconds
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: `body` is the parsed JSON, or None where it is none; `text` its beginning, for messages."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json = None
+    text: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the class of statuses
+
+    def entry(self, *names: str) -> Json:
+        """Look into nested objects; None wherever the path ends."""
+        here = self.body
+        for name in names:
+            here = here.get(name) if isinstance(here, dict) else None
+        return here
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds the answer asks to wait, within reason; 5 where it does not say."""
+        with contextlib.suppress(ValueError):
+            return min(_LONGEST_RETRY, max(0.0, float(self.headers.get("retry-after", ""))))
+        return 5.0
+
+
+class Http:
+    """Sends with the provider's key, and only to the origins it was given."""
+
+    def __init__(self, origins: tuple[str, ...], headers: Mapping[str, str]) -> None:
+        self._origins = frozenset(map(origin, origins))
+        self._headers = dict(headers)
+        self._client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        json_body: Json = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        paid: bool = False,
+        with_key: bool = True,
+    ) -> Reply:
+        """Send one request, once, and return the answer whatever its status.
+
+        Raises Transient when it provably never left, or when it did and cost nothing; Indeterminate when a `paid`
+        request may have been carried out. A URL of another origin gets no key: it raises ValueError unless
+        `with_key` is off.
+        """
+        if with_key and origin(url) not in self._origins:
+            raise ValueError(f"the key must not go to {origin(url)}")
+        sent = {"accept": "application/json", **(self._headers if with_key else {}), **(headers or {})}
+        if json_body is not None:
+            content = json.dumps(json_body).encode()
+            sent["content-type"] = "application/json"
+        try:
+            async with self._client.stream(method, url, content=content, headers=sent) as answer:
+                return await _read(answer)
+        except _UNSENT as error:
+            raise Transient(f"cannot reach {origin(url)}: {error or type(error).__name__}") from error
+        except (httpx.HTTPError, _TooLongError) as error:
+            what = f"no usable answer from {origin(url)}: {error or type(error).__name__}"
+            raise Indeterminate(what) if paid else Transient(what) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+class _TooLongError(Exception):
+    """The answer is longer than any real one."""
+
+
+async def _read(answer: httpx.Response) -> Reply:
+    raw = bytearray()
+    async for chunk in answer.aiter_bytes():
+        raw += chunk
+        if len(raw) > _ANSWER_LIMIT:
+            raise _TooLongError(f"more than {_ANSWER_LIMIT >> 20} MiB")
+    body: Json = None
+    with contextlib.suppress(ValueError, RecursionError):
+        body = json.loads(raw)
+    text = raw[: _SHOWN * 4].decode("utf-8", "replace")[:_SHOWN]
+    return Reply(answer.status_code, dict(answer.headers), body, text)
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
