@@ -25,14 +25,27 @@ class Settings(BaseSettings):
     admin_key: str | None = Field(None, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row.")
     default_model: str = Field("grok-imagine-video", description="Model of a request that names none.")
     providers: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("local",), description="Order of preference, comma-separated."
+        (), description="Order of preference, comma-separated; unset, those with a key, and with no key `local`."
     )
+    routing: Literal["order", "cheapest", "fastest"] = Field(
+        "order", description="Which offer is tried first: by REELGATE_PROVIDERS, by price, or by time taken."
+    )
+    catalogue: Path | None = Field(None, description="A TOML file of more models, aliases and prices.")
+    fal_key: str | None = Field(None, validation_alias="FAL_KEY", description="Turns fal on.")
+    fal_queue_url: str = Field("https://queue.fal.run", description="fal's queue.")
+    fal_rest_url: str = Field("https://rest.fal.ai", description="fal's uploads and callback keys.")
+    fal_api_url: str = Field("https://api.fal.ai", description="fal's prices.")
+    aimlapi_key: str | None = Field(None, validation_alias="AIMLAPI_KEY", description="Turns AI/ML API on.")
+    aimlapi_url: str = Field("https://api.aimlapi.com", description="AI/ML API.")
+    xai_api_key: str | None = Field(None, validation_alias="XAI_API_KEY", description="Turns xAI on.")
+    xai_url: str = Field("https://api.x.ai/v1", description="xAI.")
     allow_private_networks: str = Field(
         "", description="Networks and hosts that user-given URLs may reach though private; `all` allows any."
     )
     job_timeout_seconds: float = Field(3600, gt=0, description="A job that has not ended by then fails.")
     lease_seconds: float = Field(30, ge=1, description="How long a worker owns a job before others may take it.")
     poll_seconds: float | None = Field(None, gt=0, description="Fixed interval between polls; unset, it adapts.")
+    settle_seconds: float = Field(600, ge=0, description="How long an unknown submission is looked for.")
     max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")

@@ -7,31 +7,36 @@ import shutil
 import time
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from app.api import content, docs, errors, health, keys, library, models, pages, videos
+from app.api import callbacks, content, docs, errors, health, keys, library, models, pages, videos
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.session import Database
 from app.domain import catalogue
+from app.domain.catalogue import LOCAL
 from app.media.fetch import Fetcher
 from app.media.network import NetworkPolicy
 from app.media.store import MediaStore
 from app.providers.local.adapter import LocalProvider
 from app.services.accounts import Accounts
+from app.services.breakers import Breakers
+from app.services.callbacks import Callbacks
+from app.services.context import Context
 from app.services.engine import Engine
 from app.services.inputs import Inputs
 from app.services.library import Library
 from app.services.links import Links, load_secret
+from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.routing import Router
-from app.services.steps import Steps
 from app.services.videos import Videos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     from app.config import Settings
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _PREFIXES = ("/v1", "/openai/v1")  # OpenAI's, and Lumenfall's documented one
+_KEYS = {"fal": "FAL_KEY", "aimlapi": "AIMLAPI_KEY", "xai": "XAI_API_KEY"}
 _POLL_MS = 1000  # what a client is told to wait between polls
 
 
@@ -73,7 +79,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     )
     errors.install(app)
     api = APIRouter()
-    for room in (library, content, videos, models, keys):  # literal paths before /videos/{video_id}
+    for room in (library, content, videos, models, keys, callbacks):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
     app.include_router(health.router)
     pages.install(app)
@@ -85,10 +91,29 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     return app
 
 
-def _chosen(providers: dict[str, Provider], name: str) -> Provider:
-    if name not in providers:
-        raise StartupError(f"REELGATE_PROVIDERS names {name!r}; this version has: {', '.join(providers)}.")
-    return providers[name]
+def _providers(settings: Settings, scratch: Path) -> dict[str, Provider]:
+    """Build the providers that are configured, in order of preference; with no key at all, the local one."""
+    known: dict[str, Callable[[], Provider] | None] = {
+        LOCAL: lambda: LocalProvider(scratch),
+    }
+    wanted = settings.providers or tuple(name for name in known if known[name] and name != LOCAL) or (LOCAL,)
+    return {name: _build(known, name) for name in wanted}
+
+
+def _build(known: Mapping[str, Callable[[], Provider] | None], name: str) -> Provider:
+    if name not in known:
+        raise StartupError(f"REELGATE_PROVIDERS names {name!r}; this version has: {', '.join(known)}.")
+    build = known[name]
+    if build is None:
+        raise StartupError(f"REELGATE_PROVIDERS names {name!r}, which has no key: set {_KEYS[name]}.")
+    return build()
+
+
+def _download_policy(settings: Settings) -> NetworkPolicy:
+    """Results come from public hosts, or from the host of a provider that the operator himself put elsewhere."""
+    urls = (settings.fal_queue_url, settings.aimlapi_url, settings.xai_url)
+    own = [host for host in (urlsplit(url).hostname for url in urls if url.startswith("http://")) if host]
+    return _network_policy(",".join([settings.allow_private_networks, *own]).strip(","))
 
 
 def _network_policy(text: str) -> NetworkPolicy:
@@ -130,19 +155,32 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     shutil.rmtree(uploads, ignore_errors=True)  # what requests left that a killed process was answering
     for folder in (scratch, uploads):
         folder.mkdir(exist_ok=True)
-    local = LocalProvider(scratch)
-    known_providers: dict[str, Provider] = {local.name: local}
-    providers = {name: _chosen(known_providers, name) for name in settings.providers}
+    known = catalogue.builtin()
+    providers = _providers(settings, scratch)
     fetcher = Fetcher(_network_policy(settings.allow_private_networks))
     database = Database(database_url(settings))
     await database.migrate()
     await database.start()
     store = MediaStore.open(data / "media")
     inputs = Inputs(database, store, fetcher)
-    steps = Steps(database, providers, store, inputs, scratch, clock, settings.poll_seconds)
-    engine = Engine(database, steps, clock, settings.lease_seconds)
-    known = catalogue.builtin()
-    planner = Planner(database, Router(known, tuple(providers), settings.default_model), inputs)
+    pace = Pace()
+    context = Context(
+        database=database,
+        providers=providers,
+        store=store,
+        inputs=inputs,
+        downloads=Fetcher(_download_policy(settings)),
+        scratch=scratch,
+        clock=clock,
+        breakers=Breakers(clock),
+        pace=pace,
+        poll_seconds=settings.poll_seconds,
+        settle_seconds=settings.settle_seconds,
+        callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
+    )
+    engine = Engine(context, settings.lease_seconds)
+    router = Router(known, tuple(providers), settings.default_model)
+    planner = Planner(database, router, inputs, pace, settings.routing)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
     if settings.auth == "on" and not accounts.guarded and not settings.loopback:
@@ -154,6 +192,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     app.state.gateway = Gateway(
         videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, engine.wake),
         planner=planner,
+        callbacks=Callbacks(database, providers, clock, engine.wake),
         library=Library(database, store, clock),
         accounts=accounts,
         links=Links(load_secret(data), clock),
@@ -170,5 +209,6 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
         yield
     finally:
         await engine.stop()
-        await local.close()
+        for provider in providers.values():
+            await provider.close()
         await database.close()

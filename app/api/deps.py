@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.media.store import MediaStore
     from app.providers.base import Provider
     from app.services.accounts import Accounts
+    from app.services.callbacks import Callbacks
     from app.services.library import Library
     from app.services.links import Links
     from app.services.planning import Planner
@@ -32,6 +33,7 @@ class Gateway:
 
     videos: Videos
     planner: Planner
+    callbacks: Callbacks
     library: Library
     accounts: Accounts
     links: Links

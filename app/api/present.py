@@ -79,8 +79,14 @@ def _metadata(video: Video, provider_name: str) -> dict[str, Json]:
         "cost_estimate": None if row.cost_estimate is None else dollars(row.cost_estimate),
         "cost": dollars(sum(known)) if known else None,
         "cost_currency": "USD",
-        "attempts": sum(output.attempts for output in video.outputs),
+        "attempts": [_attempt(output.index, each) for output in video.outputs for each in output.history],
     }
+
+
+def _attempt(index: int, entry: dict[str, Json]) -> Json:
+    """Tell how one attempt of one output ended; money in dollars."""
+    cost = entry.get("cost")
+    return {"index": index, **entry, "cost": dollars(cost) if isinstance(cost, int) else None}
 
 
 def _error(code: str | None, message: str | None) -> dict[str, Json] | None:

@@ -73,6 +73,17 @@ class VideoWarning(_Wire):
     message: str
 
 
+class Attempt(_Wire):
+    """How one attempt of one output ended, in the order they were made; `cost` in dollars."""
+
+    index: int
+    provider: str
+    outcome: Literal["completed", "failed", "refused", "unavailable", "unknown"]
+    code: str | None
+    message: str | None
+    cost: float | None
+
+
 class VideoObject(_Wire):
     """A video: OpenAI's 13 fields, then the gateway's own."""
 
@@ -93,7 +104,7 @@ class VideoObject(_Wire):
     output: OutputFile | None
     outputs: list[VideoOutput]
     n: int
-    metadata: dict[str, str | float | int | None]
+    metadata: dict[str, str | float | int | list[Attempt] | None]
     warnings: list[VideoWarning]
 
 

@@ -78,6 +78,10 @@ def _job(row: OutputRow, order: dict[str, Json]) -> Job:
         operation=row.operation,
         result=row.result,
         deadline=row.deadline,
+        offer=row.offer,
+        history=row.history,
+        started_at=row.started_at,
+        cost=row.cost,
         order=order,
     )
 
@@ -116,7 +120,9 @@ async def _bring_in_line(session: AsyncSession, video_id: str, now: float | None
         )
     ).all()
     state = derive(
-        [OutputState(State(o.state), o.progress, o.error_code, o.error_message) for o in outputs], video.progress
+        [OutputState(State(o.state), o.progress, o.error_code, o.error_message) for o in outputs],
+        video.progress,
+        video.status,
     )
     video.status, video.progress = state.status, state.progress
     if state.error:
@@ -229,13 +235,14 @@ async def release(session: AsyncSession, owner: str | None = None) -> None:
     )
 
 
-async def begin_submission(session: AsyncSession, job: Job, submission_id: str, now: float) -> None:
+async def begin_submission(session: AsyncSession, job: Job, submission_id: str, endpoint: str, now: float) -> None:
     """Write the intent to pay; the id travels to the provider."""
     row = SubmissionRow(
         id=submission_id,
         output_id=job.id,
         attempt=job.attempts + 1,
         provider=job.provider,
+        endpoint=endpoint,
         phase="submitting",
         operation=None,
         error=None,
@@ -246,10 +253,50 @@ async def begin_submission(session: AsyncSession, job: Job, submission_id: str, 
     await session.flush()
 
 
-async def last_submission(session: AsyncSession, job: Job) -> str | None:
-    """Return the id of the output's newest submission."""
-    statement = select(SubmissionRow.id).where(SubmissionRow.output_id == job.id).order_by(SubmissionRow.attempt.desc())
+async def last_submission(session: AsyncSession, job: Job) -> SubmissionRow | None:
+    """Return the output's newest submission."""
+    statement = select(SubmissionRow).where(SubmissionRow.output_id == job.id).order_by(SubmissionRow.attempt.desc())
     return (await session.scalars(statement.limit(1))).first()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSubmission:
+    """A submission and where it went."""
+
+    provider: str
+    endpoint: str
+
+
+async def find_submission(session: AsyncSession, submission_id: str) -> FoundSubmission | None:
+    """Return where a submission went."""
+    row = await session.get(SubmissionRow, submission_id)
+    return None if row is None else FoundSubmission(row.provider, row.endpoint)
+
+
+async def take_callback(
+    session: AsyncSession, submission_id: str, upstream_id: str, operation: Operation, now: float
+) -> str | None:
+    """Act on a genuine callback and say what it did, or None when it belongs to no job of ours.
+
+    An output that waits for the submit's answer is adopted; a running one is due now; anything else stays as it is.
+    """
+    row = await session.get_one(SubmissionRow, submission_id)
+    if row.operation is not None and row.operation.get("id") != upstream_id:
+        return None
+    output = await session.get_one(OutputRow, row.output_id, populate_existing=True)
+    if row.operation is None and row.phase == "submitting" and output.state == State.SUBMITTING:
+        row.phase, row.operation, row.answered_at = "accepted", operation, now
+        output.state, output.operation, output.started_at = State.RUNNING, operation, now
+        output.run_at, output.lease_owner, output.lease_until = now, None, None
+        output.fence += 1
+        await session.flush()
+        await _bring_in_line(session, output.video_id, None)
+        return "adopted"
+    if output.state == State.RUNNING:
+        output.run_at = now
+        await session.flush()
+        return "due now"
+    return "nothing"
 
 
 async def answer_submission(

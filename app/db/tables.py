@@ -98,6 +98,9 @@ class OutputRow(Base):
     attempts: Mapped[int]
     deadline: Mapped[float]
     provider: Mapped[str]
+    offer: Mapped[int] = mapped_column(server_default="0")
+    history: Mapped[list[dict[str, Json]]] = mapped_column(JSON, server_default="[]")
+    started_at: Mapped[float | None]
     operation: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     result: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     cost: Mapped[int | None]
@@ -125,6 +128,7 @@ class SubmissionRow(Base):
     output_id: Mapped[str] = mapped_column(ForeignKey("outputs.id"))
     attempt: Mapped[int]
     provider: Mapped[str]
+    endpoint: Mapped[str] = mapped_column(server_default="")
     phase: Mapped[str]
     operation: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[str | None]

@@ -59,7 +59,11 @@ FAILURES = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for."""
+    """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for.
+
+    `offer` counts which of the order's offers is being tried; `history` tells what became of those before; `cost` is
+    what was charged so far, in micro-dollars.
+    """
 
     id: str
     video_id: str
@@ -72,6 +76,10 @@ class Job:
     operation: Operation | None
     result: dict[str, Json] | None
     deadline: float
+    offer: int
+    history: list[dict[str, Json]]
+    started_at: float | None
+    cost: int | None
     order: dict[str, Json]
 
 
@@ -116,9 +124,16 @@ def begin_submit(job: Job) -> Transition:
     return Transition(job, {"attempts": job.attempts + 1}, State.SUBMITTING)
 
 
-def accepted(job: Job, operation: Operation, run_at: float) -> Transition:
+def accepted(job: Job, operation: Operation, now: float, run_at: float) -> Transition:
     """Move submitting → running: the provider took the job and gave us its handle."""
-    return Transition(job, Released(run_at, {"operation": operation}).values(), State.RUNNING)
+    values = Released(run_at, {"operation": operation, "started_at": now}).values()
+    return Transition(job, values, State.RUNNING)
+
+
+def move_on(job: Job, offer: int, provider: str, run_at: float, entry: dict[str, Json]) -> Transition:
+    """Move submitting or running → queued, with another offer: this one ended without anything being owed for it."""
+    fresh = {"offer": offer, "provider": provider, "operation": None, "started_at": None}
+    return Transition(job, Released(run_at, {**fresh, "history": [*job.history, entry]}).values(), State.QUEUED)
 
 
 def resubmit(job: Job, run_at: float) -> Transition:
@@ -138,7 +153,12 @@ def rendered(job: Job, result: dict[str, Json], now: float) -> Transition:
     return Transition(job, values, State.STORING)
 
 
-def stored(job: Job, media: Media, now: float) -> Transition:
+def charged(job: Job, cost: int | None) -> int | None:
+    """Add a charge to what was charged before, in micro-dollars; None while no charge is known."""
+    return job.cost if cost is None else (job.cost or 0) + cost
+
+
+def stored(job: Job, media: Media, now: float, entry: dict[str, Json]) -> Transition:
     """Move storing → completed: the file is ours."""
     facts = {
         "media_key": media.key,
@@ -149,15 +169,25 @@ def stored(job: Job, media: Media, now: float) -> Transition:
         "duration": media.duration,
         "fps": media.fps,
         "num_frames": media.num_frames,
-        "cost": media.cost,
+        "cost": charged(job, media.cost),
+        "history": [*job.history, entry],
     }
     values = Released(now, {**facts, "progress": 100, "completed_at": now, "cleanup": True}).values()
     return Transition(job, values, State.COMPLETED)
 
 
-def failed(job: Job, code: str, message: str, now: float) -> Transition:
-    """Any live state → failed. `code` is one of FAILURES."""
-    error = {"error_code": code, "error_message": message, "completed_at": now, "cleanup": True}
+def failed(
+    job: Job, code: str, message: str, now: float, entry: dict[str, Json] | None = None, cost: int | None = None
+) -> Transition:
+    """Any live state → failed. `code` is one of FAILURES; `cost` was charged all the same (micro-dollars)."""
+    error = {
+        "error_code": code,
+        "error_message": message,
+        "completed_at": now,
+        "cleanup": True,
+        "cost": charged(job, cost),
+        "history": [*job.history, entry] if entry else job.history,
+    }
     return Transition(job, Released(now, error).values(), State.FAILED)
 
 
@@ -190,8 +220,8 @@ class VideoState:
         return self.status in TERMINAL
 
 
-def derive(outputs: Sequence[OutputState], progress: int = 0) -> VideoState:
-    """Derive the video's state from its outputs; `progress` is what was shown before, and never goes back.
+def derive(outputs: Sequence[OutputState], progress: int = 0, status: str = "queued") -> VideoState:
+    """Derive the video's state from its outputs; `progress` and `status` were shown before, and never go back.
 
     Completed as soon as every output is terminal and at least one succeeded; failed when none did.
     """
@@ -203,7 +233,7 @@ def derive(outputs: Sequence[OutputState], progress: int = 0) -> VideoState:
         return VideoState("failed", progress, (first.error_code or "provider_error", first.error_message or ""))
     shown = [100 if output.state in TERMINAL else output.progress for output in outputs]
     progress = max(progress, min(99, sum(shown) // len(shown)))
-    waiting = all(state in (State.QUEUED, State.SUBMITTING) for state in states)
+    waiting = status == "queued" and all(state in (State.QUEUED, State.SUBMITTING) for state in states)
     return VideoState("queued" if waiting else "in_progress", progress)
 
 

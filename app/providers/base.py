@@ -129,6 +129,10 @@ class Provider(Protocol):
         """Ask how it stands. Raises ProviderError."""
         ...
 
+    async def close(self) -> None:
+        """Let go of connections and processes."""
+        ...
+
 
 @runtime_checkable
 class PlacesInputs(Protocol):

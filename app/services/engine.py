@@ -19,13 +19,15 @@ import structlog
 from app.db import outputs
 from app.domain import jobs
 from app.domain.jobs import State
+from app.services.polling import Polling
+from app.services.storing import Storing
+from app.services.submitting import Submitting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.db.session import Database
     from app.domain.jobs import Job
-    from app.services.steps import Steps
+    from app.services.context import Context
 
 log = structlog.get_logger()
 
@@ -49,24 +51,25 @@ class Lane:
 class Engine:
     """Runs the lanes between `start` and `stop`."""
 
-    def __init__(self, database: Database, steps: Steps, clock: Callable[[], float], lease: float) -> None:
-        self._database = database
-        self._steps = steps
-        self._clock = clock
+    def __init__(self, context: Context, lease: float) -> None:
+        self._database = context.database
+        self._clock = context.clock
+        self._submitting = Submitting(context)
+        self._storing = Storing(context)
         self._lease = lease
         self._owner = f"engine-{secrets.token_hex(4)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes = (
             Lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
-            Lane("poll", frozenset({State.RUNNING}), 64, steps.poll),
-            Lane("store", frozenset({State.STORING}), 4, steps.keep),
-            Lane("cleanup", None, 4, steps.clean_up),
+            Lane("poll", frozenset({State.RUNNING}), 64, Polling(context).poll),
+            Lane("store", frozenset({State.STORING}), 4, self._storing.keep),
+            Lane("cleanup", None, 4, self._storing.clean_up),
         )
 
     async def start(self) -> None:
         """Take over what a previous process of this node left, and run."""
         await self._database.write(outputs.release)
-        await self._steps.sweep()
+        await self._storing.sweep()
         self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
         self._tasks.append(asyncio.create_task(self._keep_leases(), name="leases"))
 
@@ -126,7 +129,7 @@ class Engine:
 
     async def _submit(self, job: Job) -> None:
         deadline = time.monotonic() + self._lease - _LEASE_MARGIN
-        await self._steps.submit(job, lambda: time.monotonic() < deadline)
+        await self._submitting.submit(job, lambda: time.monotonic() < deadline)
 
     async def _keep_leases(self) -> None:
         """Renew the leases of steps that take long."""

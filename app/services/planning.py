@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 from app.db import videos
 from app.domain import pricing
 from app.domain.catalogue import LOCAL, Mode, Price, SecondsRange
 from app.domain.errors import GatewayError
 from app.domain.jobs import seconds_text
+from app.domain.offers import Offer
 from app.domain.pricing import Quantities
 from app.domain.requests import VideoId
 from app.domain.sizing import Normalised, ParameterWarning, normalise
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from app.domain.pricing import Component
     from app.domain.requests import VideoRequest
     from app.services.inputs import Gathered, Inputs
+    from app.services.pace import Pace
     from app.services.routing import Route, Router
+
+
+Preference: TypeAlias = Literal["order", "cheapest", "fastest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,17 @@ class Plan:
     inputs: list[Gathered]
     components: tuple[Component, ...] | None
     warnings: tuple[ParameterWarning, ...]
+    offers: list[Offer]
 
 
 class Planner:
     """Works requests out; asking twice costs nothing and changes nothing."""
 
-    def __init__(self, database: Database, router: Router, inputs: Inputs) -> None:
+    def __init__(
+        self, database: Database, router: Router, inputs: Inputs, pace: Pace, preference: Preference = "order"
+    ) -> None:
+        self._pace = pace
+        self._preference: Preference = preference
         self._database = database
         self._router = router
         self._inputs = inputs
@@ -65,18 +75,10 @@ class Planner:
             video = await self._inputs.gather_video(owner, request.video, folder)
             source = video.facts.seconds
             gathered.append(video)
-        spec = route.spec
-        if request.video and spec.video and source:
-            spec = spec.model_copy(update={"seconds": _tail(spec.seconds, spec.video, source, request.video.param)})
-        sized = normalise(request.asked, spec, strict=request.strict)
+        sized = _size(request, route, source)
         length = source + (sized.seconds or 0) if request.video else float(sized.seconds or 0)
-        bought = Quantities(
-            sized.resolution,
-            length if request.mode is Mode.EDIT else float(sized.seconds or 0),
-            request.n,
-            images=len(gathered) - bool(request.video),
-            input_seconds=source,
-        )
+        bought = _bought(request, sized, source, len(gathered))
+        offers = [_offer(route, sized, bought), *self._alternatives(request, route, source, len(gathered))]
         return Plan(
             route,
             sized,
@@ -84,7 +86,40 @@ class Planner:
             gathered,
             _price(route, bought),
             (*route.warnings, *sized.warnings, *_about_the_gateway(request)),
+            self._ranked(offers),
         )
+
+    def _alternatives(self, request: VideoRequest, first: Route, source: float, inputs: int) -> list[Offer]:
+        """Work out the other providers that could serve the request, in order of preference.
+
+        None where the client pinned the provider; one that would have to convert under `strict` is left out.
+        """
+        found: list[Offer] = []
+        if first.asked.partition("/")[0] in self._router.providers:
+            return found
+        for provider in self._router.providers:
+            if provider == first.provider:
+                continue
+            try:
+                route = self._router.route(f"{provider}/{first.model.id}", request.mode)
+                sized = _size(request, route, source)
+            except GatewayError:
+                continue
+            if inputs <= route.spec.images.max + bool(request.video):
+                found.append(_offer(route, sized, _bought(request, sized, source, inputs)))
+        return found
+
+    def _ranked(self, offers: list[Offer]) -> list[Offer]:
+        """Order the offers as the operator wants them tried; equals stay in the order of preference."""
+        match self._preference:
+            case "order":
+                return offers
+            case "cheapest":
+                return sorted(offers, key=lambda offer: (offer.estimate is None, offer.estimate or 0))
+            case "fastest":
+                return sorted(offers, key=lambda offer: self._pace.usual(offer.provider, offer.endpoint))
+            case _:
+                assert_never(self._preference)
 
     async def _route(self, owner: str, request: VideoRequest) -> Route:
         """Route by the named model; a follow-up that names none inherits its source's."""
@@ -96,6 +131,38 @@ class Planner:
         if request.model is None:
             return self._router.route_follow_up(self._router.default_model, request.mode)
         return self._router.route(request.model, request.mode)
+
+
+def _size(request: VideoRequest, route: Route, source: float) -> Normalised:
+    spec = route.spec
+    if request.video and spec.video and source:
+        spec = spec.model_copy(update={"seconds": _tail(spec.seconds, spec.video, source, request.video.param)})
+    return normalise(request.asked, spec, strict=request.strict)
+
+
+def _bought(request: VideoRequest, sized: Normalised, source: float, inputs: int) -> Quantities:
+    """Say what a request buys; `source` is the input video's length in seconds."""
+    return Quantities(
+        sized.resolution,
+        source if request.mode is Mode.EDIT else float(sized.seconds or 0),
+        request.n,
+        images=inputs - bool(request.video),
+        input_seconds=source,
+    )
+
+
+def _offer(route: Route, sized: Normalised, bought: Quantities) -> Offer:
+    components = _price(route, replace(bought, n=1))
+    return Offer(
+        provider=route.provider,
+        model=route.model.id,
+        endpoint=route.spec.endpoint,
+        ratio=sized.ratio,
+        resolution=sized.resolution,
+        seconds=sized.seconds,
+        wire=route.spec.wire,
+        estimate=None if components is None else pricing.total(components),
+    )
 
 
 def _check_limits(request: VideoRequest, route: Route) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.db import outputs, videos
 from app.db.tables import OutputRow, VideoRow
-from app.domain import pricing
+from app.domain import offers, pricing
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
 from app.domain.requests import Upload
@@ -160,8 +160,8 @@ class Videos:
             id=video_id,
             owner=owner,
             model=plan.route.asked,
-            executed_model=plan.route.executed_model,
-            provider=plan.route.provider,
+            executed_model=f"{plan.offers[0].provider}/{plan.offers[0].model}",
+            provider=plan.offers[0].provider,
             mode=request.mode,
             prompt=request.prompt,
             n=request.n,
@@ -190,6 +190,8 @@ class Videos:
             attempts=0,
             deadline=video.created_at + self._job_timeout,
             provider=video.provider,
+            offer=0,
+            history=[],
             cleanup=False,
         )
 
@@ -198,15 +200,12 @@ def _order(request: VideoRequest, plan: Plan, inputs: Json) -> dict[str, Json]:
     """Write down what the engine needs to do the work, today or after a restart."""
     extra: Json = json.loads(json.dumps(dict(request.extra)))
     return {
-        "model": plan.route.model.id,
         "mode": request.mode.value,
-        "endpoint": plan.route.spec.endpoint,
         "prompt": request.prompt,
-        "ratio": plan.sized.ratio,
-        "resolution": plan.sized.resolution,
-        "seconds": plan.sized.seconds,
+        "offers": offers.dump(plan.offers),
         "inputs": inputs,
         "extra": extra,
+        "user": request.user,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,7 @@ from app.domain.jobs import (
     derive,
     failed,
     later,
+    move_on,
     pending,
     public_status,
     rendered,
@@ -29,6 +31,9 @@ from app.domain.jobs import (
     seconds_text,
     stored,
 )
+
+if TYPE_CHECKING:
+    from app.domain.plain import Json
 
 JOB = Job(
     id="out_1",
@@ -42,9 +47,14 @@ JOB = Job(
     operation=None,
     result=None,
     deadline=9000.0,
+    offer=0,
+    history=[],
+    started_at=None,
+    cost=None,
     order={},
 )
 MEDIA = Media("videos/a", "video/mp4", 1234, 1280, 720, 6.04, 24.0, 145, 420_000)
+STORY: dict[str, Json] = {"provider": "fal", "outcome": "completed"}
 FREE = {"lease_owner": None, "lease_until": None}
 
 
@@ -63,8 +73,8 @@ def test_beginning_to_submit_counts_the_attempt_and_keeps_the_lease() -> None:
 
 
 def test_an_accepted_job_keeps_its_handle() -> None:
-    values = {"run_at": 50.0, "operation": {"id": "r"}, **FREE}
-    assert accepted(JOB, {"id": "r"}, 50.0) == Transition(JOB, values, State.RUNNING)
+    values = {"run_at": 50.0, "operation": {"id": "r"}, "started_at": 49.0, **FREE}
+    assert accepted(JOB, {"id": "r"}, 49.0, 50.0) == Transition(JOB, values, State.RUNNING)
 
 
 def test_a_refused_job_waits_for_another_attempt() -> None:
@@ -95,13 +105,14 @@ def test_a_stored_job_is_complete_with_the_facts_of_its_file() -> None:
         "fps": 24.0,
         "num_frames": 145,
         "cost": 420_000,
+        "history": [STORY],
         "progress": 100,
         "completed_at": 40.0,
         "cleanup": True,
         "run_at": 40.0,
         **FREE,
     }
-    assert stored(JOB, MEDIA, 40.0) == Transition(JOB, values, State.COMPLETED)
+    assert stored(JOB, MEDIA, 40.0, STORY) == Transition(JOB, values, State.COMPLETED)
 
 
 @pytest.mark.parametrize("code", FAILURES)
@@ -112,9 +123,26 @@ def test_a_failed_job_says_why_and_is_cleaned_up(code: str) -> None:
         "completed_at": 40.0,
         "cleanup": True,
         "run_at": 40.0,
+        "cost": None,
+        "history": [],
         **FREE,
     }
     assert failed(JOB, code, "why", 40.0) == Transition(JOB, values, State.FAILED)
+
+
+def test_a_failure_that_was_charged_adds_up_and_tells_its_story() -> None:
+    values = failed(replace(JOB, cost=5, history=[STORY]), "moderation_blocked", "no", 40.0, STORY, 7).values
+    assert (values["cost"], values["history"]) == (12, [STORY, STORY])
+
+
+def test_moving_on_forgets_the_handle_and_keeps_the_story() -> None:
+    job = replace(JOB, state=State.RUNNING, operation={"id": "r"}, started_at=4.0)
+    values = {"offer": 1, "provider": "xai", "operation": None, "started_at": None, "history": [STORY]}
+    assert move_on(job, 1, "xai", 50.0, STORY) == Transition(job, {"run_at": 50.0, **FREE, **values}, State.QUEUED)
+
+
+def test_a_video_that_began_never_waits_again() -> None:
+    assert derive([at(State.QUEUED)], 7, "in_progress") == VideoState("in_progress", 7)
 
 
 @pytest.mark.parametrize("state", State)

@@ -24,6 +24,7 @@ ARROWS = {
     "pending": {State.RUNNING},
     "rendered": {State.RUNNING},
     "stored": {State.STORING},
+    "move on": {State.SUBMITTING, State.RUNNING},
     "failed": LIVING,
     "later": LIVING,
 }
@@ -36,7 +37,7 @@ steps = st.lists(
 
 
 def new(index: int) -> Job:
-    return Job(f"out_{index}", "video", index, State.QUEUED, 0, 0, 0, "fal", None, None, 0.0, {})
+    return Job(f"out_{index}", "video", index, State.QUEUED, 0, 0, 0, "fal", None, None, 0.0, 0, [], None, None, {})
 
 
 def arrow_of(job: Job, choice: int) -> str:
@@ -47,12 +48,13 @@ def arrow_of(job: Job, choice: int) -> str:
 def move(job: Job, arrow: str, progress: int | None) -> Transition:
     moves = {
         "begin": lambda: jobs.begin_submit(job),
-        "accepted": lambda: jobs.accepted(job, {"id": "r"}, 1.0),
+        "accepted": lambda: jobs.accepted(job, {"id": "r"}, 1.0, 1.0),
         "resubmit": lambda: jobs.resubmit(job, 1.0),
         "pending": lambda: jobs.pending(job, progress, 1.0),
         "rendered": lambda: jobs.rendered(job, {}, 1.0),
-        "stored": lambda: jobs.stored(job, MEDIA, 1.0),
+        "stored": lambda: jobs.stored(job, MEDIA, 1.0, {}),
         "failed": lambda: jobs.failed(job, "timeout", "late", 1.0),
+        "move on": lambda: jobs.move_on(job, 1, "xai", 1.0, {}),
         "later": lambda: jobs.later(job, 1.0),
     }
     return moves[arrow]()

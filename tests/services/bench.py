@@ -17,10 +17,15 @@ from app.media.fetch import Fetcher
 from app.media.network import NetworkPolicy
 from app.media.store import MediaStore
 from app.providers.base import Failed, Order, Pending, Succeeded
+from app.services.breakers import Breakers
+from app.services.context import Context
 from app.services.inputs import Inputs
-from app.services.planning import Planner
+from app.services.pace import Pace
+from app.services.planning import Planner, Preference
+from app.services.polling import Polling
 from app.services.routing import Router
-from app.services.steps import Steps
+from app.services.storing import Storing
+from app.services.submitting import Submitting
 from app.services.videos import Videos
 
 if TYPE_CHECKING:
@@ -72,6 +77,9 @@ class Scripted:
     async def cancel(self, operation: Operation) -> None:
         self.cancelled.append(operation)
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 @dataclass
 class Finding(Scripted):
@@ -91,7 +99,10 @@ class Bench:
     database: Database
     videos: Videos
     planner: Planner
-    steps: Steps
+    context: Context
+    submitting: Submitting
+    polling: Polling
+    storing: Storing
     store: MediaStore
     provider: Scripted
     clock: Clock
@@ -113,17 +124,17 @@ class Bench:
         for job in jobs:
             match job.state:
                 case State.QUEUED | State.SUBMITTING:
-                    await self.steps.submit(job, lambda: self.lease_holds)
+                    await self.submitting.submit(job, lambda: self.lease_holds)
                 case State.RUNNING:
-                    await self.steps.poll(job)
+                    await self.polling.poll(job)
                 case _:
-                    await self.steps.keep(job)
+                    await self.storing.keep(job)
         return [job.state for job in jobs]
 
     async def clean_up(self) -> int:
         wanted = outputs.Claim("bench", self.clock(), 30.0, 100)
         jobs = await self.database.write(partial(outputs.claim, states=None, claim=wanted))
-        await asyncio.gather(*(self.steps.clean_up(job) for job in jobs))
+        await asyncio.gather(*(self.storing.clean_up(job) for job in jobs))
         return len(jobs)
 
     async def show(self, video_id: str) -> Video:
@@ -136,7 +147,7 @@ def request(**fields: object) -> VideoRequest:
 
 @asynccontextmanager
 async def open_bench(
-    folder: Path, provider: Scripted, default_model: str = "grok-imagine-video"
+    folder: Path, *providers: Scripted, default_model: str = "grok-imagine-video", preference: Preference = "order"
 ) -> AsyncIterator[Bench]:
     """Build a bench in `folder`."""
     for name in ("scratch", "uploads"):
@@ -147,11 +158,28 @@ async def open_bench(
     clock = Clock()
     store = MediaStore.open(folder / "media")
     inputs = Inputs(database, store, Fetcher(NetworkPolicy.parse("")))
-    steps = Steps(database, {provider.name: provider}, store, inputs, folder / "scratch", clock, None)
-    router = Router(catalogue.builtin(), (provider.name,), default_model)
-    planner = Planner(database, router, inputs)
+    pace = Pace()
+    by_name = {provider.name: provider for provider in providers}
+    fetcher = Fetcher(NetworkPolicy.parse("127.0.0.1"))
+    context = Context(
+        database, by_name, store, inputs, fetcher, folder / "scratch", clock, breakers=Breakers(clock), pace=pace
+    )
+    router = Router(catalogue.builtin(), tuple(by_name), default_model)
+    planner = Planner(database, router, inputs, pace, preference)
     videos = Videos(database, planner, inputs, clock, 3600, lambda: None)
     try:
-        yield Bench(database, videos, planner, steps, store, provider, clock, folder / "uploads")
+        yield Bench(
+            database,
+            videos,
+            planner,
+            context,
+            Submitting(context),
+            Polling(context),
+            Storing(context),
+            store,
+            providers[0],
+            clock,
+            folder / "uploads",
+        )
     finally:
         await database.close()

@@ -103,6 +103,9 @@ async def test_an_unknown_submission_is_never_sent_again_and_ends_as_unknown(ben
     await bench.step()
     bench.clock.now += 60
     assert await bench.step() == [State.SUBMITTING]
+    assert (await bench.show(video_id)).row.status == "queued"
+    bench.clock.now += 600
+    assert await bench.step() == [State.SUBMITTING]
     assert (await bench.show(video_id)).row.error_code == "submission_unknown"
     assert len(bench.provider.ledger) == 1
 
@@ -145,9 +148,9 @@ async def test_a_step_that_was_overtaken_changes_nothing(bench: Bench) -> None:
     bench.clock.now += 31
     (fresh,) = await bench.claim(owner="other")
     assert fresh.fence == stale.fence + 1
-    await bench.steps.submit(stale, lambda: True)
+    await bench.submitting.submit(stale, lambda: True)
     assert bench.provider.ledger == []
-    await bench.steps.submit(fresh, lambda: True)
+    await bench.submitting.submit(fresh, lambda: True)
     assert (await outputs_of(bench, video_id))[0].state == "running"
 
 
@@ -246,7 +249,7 @@ async def test_a_running_output_without_a_handle_is_a_fault_of_ours(bench: Bench
     bench.clock.now += 10
     (job,) = await bench.claim()
     with pytest.raises(RuntimeError, match="without an operation"):
-        await bench.steps.poll(replace(job, operation=None))
+        await bench.polling.poll(replace(job, operation=None))
 
 
 def leave_folder(path: Path) -> None:
@@ -261,9 +264,9 @@ async def test_sweeping_keeps_the_scratch_of_live_outputs(bench: Bench) -> None:
     video_id = await bench.create()
     await bench.step()
     (output,) = await outputs_of(bench, video_id)
-    scratch = bench.steps.scratch
+    scratch = bench.context.scratch
     leave_folder(scratch / "out_gone")
-    await bench.steps.sweep()
+    await bench.storing.sweep()
     assert names_in(scratch) == [output.id]
 
 

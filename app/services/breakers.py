@@ -1,0 +1,55 @@
+"""Circuit breakers: a provider that keeps failing is left alone for a while, then tried with one request.
+
+Only faults of the provider count: no answer, 5xx, lost connections. A bad input, a refused key or an empty balance
+says nothing about whether it works for others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FAILURES = 5  # in a row, until the breaker opens
+_OPEN_SECONDS = 30.0
+
+
+@dataclass
+class _Circuit:
+    failures: int = 0
+    closed_again_at: float = 0.0
+
+
+class Breakers:
+    """One breaker per provider, in this process."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._circuits: dict[str, _Circuit] = {}
+
+    def allows(self, provider: str) -> bool:
+        """Say whether to try it. While half open, the one who is told yes is the probe; others wait for its end."""
+        circuit = self._circuits.get(provider)
+        if circuit is None or circuit.failures < _FAILURES:
+            return True
+        if self._clock() < circuit.closed_again_at:
+            return False
+        circuit.closed_again_at = self._clock() + _OPEN_SECONDS
+        return True
+
+    def wait(self, provider: str) -> float:
+        """Return the seconds until an open breaker lets a probe through."""
+        circuit = self._circuits.get(provider)
+        return 0.0 if circuit is None else max(0.0, circuit.closed_again_at - self._clock())
+
+    def failed(self, provider: str) -> None:
+        """Count a fault of the provider."""
+        circuit = self._circuits.setdefault(provider, _Circuit())
+        circuit.failures += 1
+        circuit.closed_again_at = self._clock() + _OPEN_SECONDS
+
+    def worked(self, provider: str) -> None:
+        """Close the breaker: the provider answered as it should."""
+        self._circuits.pop(provider, None)

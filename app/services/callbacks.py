@@ -1,0 +1,63 @@
+"""Callbacks: a provider says that a job has moved. A hint only: it is verified, and then the truth is polled.
+
+A genuine callback about a submission whose answer was lost is more than a hint: it proves that the job was accepted,
+and names it, so the submission is adopted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.db import outputs
+from app.domain.errors import GatewayError
+from app.providers.base import ProviderError, Rejected, TakesCallbacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.session import Database
+    from app.providers.base import Provider
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Takes callbacks; `wake` makes the engine look at once."""
+
+    database: Database
+    providers: Mapping[str, Provider]
+    clock: Callable[[], float]
+    wake: Callable[[], None]
+
+    async def take(self, provider_name: str, submission_id: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Act on one callback. Raises GatewayError: not_found, or permission_denied for one that is not genuine."""
+        provider = self.providers.get(provider_name)
+        if provider is None or not isinstance(provider, TakesCallbacks):
+            raise GatewayError("not_found", "No such callback.")
+        try:
+            upstream_id = await provider.verify_callback(headers, body)
+        except Rejected as error:
+            log.warning("callback refused", provider=provider_name, submission=submission_id[:80], reason=str(error))
+            raise GatewayError("permission_denied", f"The callback is not genuine: {error}.") from error
+        except ProviderError as error:  # its keys cannot be had just now: polling finds out all the same
+            log.warning("callback not verified", provider=provider_name, reason=str(error))
+            return
+
+        async def work(session: AsyncSession) -> str | None:
+            found = await outputs.find_submission(session, submission_id)
+            if found is None or found.provider != provider_name:
+                return None
+            operation = provider.adopt(upstream_id, found.endpoint)
+            return await outputs.take_callback(session, submission_id, upstream_id, operation, self.clock())
+
+        moved = await self.database.write(work)
+        if moved is None:
+            raise GatewayError("not_found", "No such callback.")
+        log.info("callback", provider=provider_name, submission=submission_id, upstream_id=upstream_id, effect=moved)
+        self.wake()

@@ -1,0 +1,101 @@
+"""What every step of the engine has in common: the things it works with, and how it applies a transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.db import outputs
+from app.domain import offers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from app.db.session import Database
+    from app.domain.jobs import Job, State, Transition
+    from app.domain.offers import Offer
+    from app.domain.plain import Json
+    from app.media.fetch import Fetcher
+    from app.media.store import MediaStore
+    from app.providers.base import Provider
+    from app.services.breakers import Breakers
+    from app.services.inputs import Inputs
+    from app.services.pace import Pace
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What steps need. `clock` gives unix seconds; `scratch` holds one folder per output at work.
+
+    `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
+    submission is looked for; `callback_base` is our own address where providers can reach us.
+    """
+
+    database: Database
+    providers: Mapping[str, Provider]
+    store: MediaStore
+    inputs: Inputs
+    downloads: Fetcher
+    scratch: Path
+    clock: Callable[[], float]
+    breakers: Breakers
+    pace: Pace
+    poll_seconds: float | None = None
+    settle_seconds: float = 600.0
+    callback_base: str | None = None
+
+    async def apply(self, transition: Transition, *, reason: str | None = None) -> bool:
+        """Carry a transition out and write one log line; False means that the output is no longer ours."""
+        applied = await self.database.write(partial(outputs.apply, transition=transition)) is not None
+        error = transition.values.get("error_message")
+        self.log(
+            transition.job,
+            transition.to,
+            applied=applied,
+            reason=reason or (str(error) if error else None),
+            code=transition.values.get("error_code"),
+        )
+        return applied
+
+    def log(self, job: Job, to: State, *, applied: bool, **facts: object) -> None:
+        """Tell in one line what happened to which job; a poll that found nothing new is not worth one."""
+        if to is job.state and not facts.get("reason"):
+            return
+        log.info(
+            "output moved" if applied else "output overtaken",
+            video=job.video_id,
+            output=job.id,
+            index=job.index,
+            provider=job.provider,
+            attempt=job.attempts,
+            state=f"{job.state} -> {to}",
+            **{name: value for name, value in facts.items() if value is not None},
+        )
+
+    def folder(self, job: Job) -> Path:
+        """Return the output's scratch folder."""
+        return self.scratch / job.id
+
+
+def offers_of(job: Job) -> list[Offer]:
+    """Return the ways to serve the job, in the order in which they are tried."""
+    return offers.load(job.order["offers"])
+
+
+def entry(
+    job: Job, outcome: str, *, code: str | None = None, message: str | None = None, cost: int | None = None
+) -> dict[str, Json]:
+    """Describe how one attempt ended, for the output's history; `cost` in micro-dollars."""
+    return {"provider": job.provider, "outcome": outcome, "code": code, "message": message, "cost": cost}
+
+
+def final_code(job: Job, code: str) -> str:
+    """Name the failure of the whole: several providers that could not do it are more than one that could not."""
+    tried = {str(each["provider"]) for each in job.history} | {job.provider}
+    return "all_providers_failed" if code == "provider_error" and len(tried) > 1 else code

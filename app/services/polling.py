@@ -1,0 +1,86 @@
+"""The poll lane: ask the provider how a running output stands, seldom enough and often enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from app.domain import jobs, pacing
+from app.providers.base import Failed, Pending, ProviderError, Succeeded, Transient
+from app.services.context import entry, final_code, offers_of
+
+if TYPE_CHECKING:
+    from app.domain.jobs import Job
+    from app.domain.plain import Json
+    from app.services.context import Context
+
+_OPERATOR_SECONDS = 30.0  # after a fault that only the operator can mend
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """One poll of one output."""
+
+    context: Context
+
+    async def poll(self, job: Job) -> None:
+        """Ask once and act on the answer. No answer, or a confused one, never ends a job that may be paid for."""
+        context = self.context
+        if context.clock() >= job.deadline:
+            message = "The job did not end before its deadline."
+            story = entry(job, "failed", code="timeout", message=message)
+            await context.apply(jobs.failed(job, "timeout", message, context.clock(), story))
+            return
+        if job.operation is None:
+            raise RuntimeError(f"output {job.id} is running without an operation")
+        provider = context.providers.get(job.provider)
+        if provider is None:
+            await context.apply(jobs.later(job, context.clock() + _OPERATOR_SECONDS), reason="provider not configured")
+            return
+        try:
+            answer = await provider.poll(job.operation)
+        except ProviderError as error:
+            wait = error.retry_after if isinstance(error, Transient) else _OPERATOR_SECONDS
+            await context.apply(jobs.later(job, context.clock() + wait), reason=str(error))
+            return
+        match answer:
+            case Pending():
+                await self._wait(job, answer)
+            case Succeeded():
+                context.pace.record(job.provider, _endpoint(job), context.clock() - (job.started_at or context.clock()))
+                place = {"path": str(answer.path)} if answer.path else {"url": answer.url}
+                result: dict[str, Json] = {**place, "cost": answer.cost, "tries": 0}
+                await context.apply(jobs.rendered(job, result, context.clock()))
+            case Failed():
+                await self._fail(job, answer)
+            case _:
+                assert_never(answer)
+
+    async def _wait(self, job: Job, answer: Pending) -> None:
+        context = self.context
+        elapsed = context.clock() - (job.started_at or context.clock())
+        usual = context.pace.usual(job.provider, _endpoint(job))
+        progress = answer.progress
+        if progress is None:
+            progress = pacing.estimate(elapsed, usual, answer.queue_position)
+        wait = context.poll_seconds or answer.poll_after
+        if wait is None:
+            wait = pacing.poll_after(elapsed, usual)
+        await context.apply(jobs.pending(job, progress, context.clock() + wait))
+
+    async def _fail(self, job: Job, answer: Failed) -> None:
+        """Try another provider where this one neither blames the input nor charged; else the output has failed."""
+        context, now = self.context, self.context.clock()
+        story = entry(job, "failed", code=answer.code, message=answer.message, cost=answer.cost)
+        offers = offers_of(job)
+        following = job.offer + 1
+        if answer.elsewhere and not answer.cost and following < len(offers):
+            moved = jobs.move_on(job, following, offers[following].provider, now, story)
+            await context.apply(moved, reason=answer.message)
+            return
+        code = final_code(job, answer.code)
+        await context.apply(jobs.failed(job, code, answer.message, now, story, answer.cost))
+
+
+def _endpoint(job: Job) -> str:
+    return offers_of(job)[job.offer].endpoint

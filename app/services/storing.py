@@ -1,0 +1,127 @@
+"""The store and cleanup lanes: results become ours, and nothing is left behind."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.db import outputs
+from app.domain import jobs
+from app.domain.jobs import Media, State
+from app.media.errors import MediaError
+from app.media.probe import make_pictures
+from app.providers.base import Cancels
+from app.services.context import entry
+
+if TYPE_CHECKING:
+    from app.domain.jobs import Job
+    from app.domain.plain import Json
+    from app.media.probe import Pictures
+    from app.services.context import Context
+
+_DOWNLOAD_LIMIT = 2 << 30  # bytes of one result
+_TRIES = 6
+_RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0)  # between two tries to fetch a result
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """One function per lane."""
+
+    context: Context
+
+    async def keep(self, job: Job) -> None:
+        """Copy a finished result into our own storage, with its pictures and facts.
+
+        It was paid for: a download that fails is repeated, and only the download.
+        """
+        context = self.context
+        if context.clock() >= job.deadline:
+            message = "The result could not be stored before the job's deadline."
+            await context.apply(jobs.failed(job, "timeout", message, context.clock(), cost=_cost(job)))
+            return
+        folder = context.folder(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            source = await self._source(job, folder)
+            pictures = await make_pictures(source, folder)
+        except MediaError as error:
+            await self._repeat(job, error.message)
+            return
+        key = f"videos/{job.video_id}/{job.index}/{job.fence}"
+        await context.store.put_file(f"{key}/video.mp4", source, "video/mp4")
+        await context.store.put_file(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp")
+        await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
+        story = entry(job, "completed", cost=_cost(job))
+        await context.apply(jobs.stored(job, _media(key, pictures, _cost(job)), context.clock(), story))
+
+    async def clean_up(self, job: Job) -> None:
+        """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
+        context = self.context
+        provider = context.providers.get(job.provider)
+        if job.state is State.FAILED and job.operation is not None and provider and isinstance(provider, Cancels):
+            await provider.cancel(job.operation)
+        shutil.rmtree(context.folder(job), ignore_errors=True)
+        async with context.database.read() as session:
+            left = await outputs.leftovers(session, job)
+        if left.ended:
+            await context.inputs.drop(job.video_id)
+        kept = None if left.deleted else left.media_key
+        await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
+        await context.database.write(partial(outputs.cleaned, job=job))
+
+    async def sweep(self) -> None:
+        """Remove the scratch folders of outputs that have ended: a killed process could not."""
+        async with self.context.database.read() as session:
+            live = await outputs.live_ids(session)
+        for folder in self.context.scratch.iterdir():
+            if folder.name not in live:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _source(self, job: Job, folder: Path) -> Path:
+        """Return the result as a file on this machine."""
+        result = job.result or {}
+        if result.get("path"):
+            return Path(str(result["path"]))
+        target = folder / "result.mp4"
+        await self.context.downloads.fetch(str(result.get("url")), target, _DOWNLOAD_LIMIT)
+        return target
+
+    async def _repeat(self, job: Job, message: str) -> None:
+        """Try again later, or give up when the result stays unusable."""
+        context = self.context
+        result = job.result or {}
+        tried = result.get("tries")
+        tries = (tried if isinstance(tried, int) else 0) + 1
+        if tries >= _TRIES or result.get("path"):
+            text = f"The result is unusable. {message}"
+            story = entry(job, "failed", code="media_unavailable", message=text, cost=_cost(job))
+            await context.apply(jobs.failed(job, "media_unavailable", text, context.clock(), story, _cost(job)))
+            return
+        run_at = context.clock() + _RETRY_SECONDS[tries - 1]
+        again = jobs.later(job, run_at)
+        values = {**again.values, "result": {**result, "tries": tries}}
+        await context.apply(replace(again, values=values), reason=f"download failed: {message}")
+
+
+def _media(key: str, pictures: Pictures, cost: int | None) -> Media:
+    facts = pictures.facts
+    return Media(
+        key=key,
+        content_type=facts.content_type,
+        size_bytes=facts.size_bytes,
+        width=facts.width,
+        height=facts.height,
+        duration=facts.duration,
+        fps=facts.fps,
+        num_frames=facts.num_frames,
+        cost=cost,
+    )
+
+
+def _cost(job: Job) -> int | None:
+    cost: Json = (job.result or {}).get("cost")
+    return cost if isinstance(cost, int) else None

@@ -1,0 +1,244 @@
+"""The submit lane: from queued to running, paying once.
+
+The intent is committed before any byte leaves; then one request is sent. What provably did not arrive, or was refused
+in the provider's words, may be tried elsewhere or again. Everything else is unknown: it is looked for, or waited for
+(a callback may still tell), and finally given up as `submission_unknown`, never sent a second time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.db import outputs
+from app.domain import jobs
+from app.domain.catalogue import Mode
+from app.domain.jobs import State
+from app.media.errors import MediaError
+from app.providers.base import (
+    Finds,
+    Indeterminate,
+    Misconfigured,
+    Order,
+    ProviderError,
+    Rejected,
+    TakesCallbacks,
+    Transient,
+)
+from app.services.context import entry, final_code, offers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.domain.jobs import Job, Operation, Transition
+    from app.domain.offers import Offer
+    from app.domain.plain import Json
+    from app.providers.base import Provider
+    from app.services.context import Context
+
+_LOOK_SECONDS = 30.0  # between two looks for an unknown submission
+_FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it often refuses at once
+_ROUND_SECONDS = (5.0, 60.0)  # between two rounds of trying every offer: the first, and at most
+
+
+@dataclass(frozen=True, slots=True)
+class Submitting:
+    """One function per state of the lane."""
+
+    context: Context
+
+    async def submit(self, job: Job, lease_holds: Callable[[], bool]) -> None:
+        """Take a queued output, or one whose submission is unknown, one step further."""
+        context = self.context
+        if context.clock() >= job.deadline:
+            message = "The job was not accepted before its deadline."
+            await context.apply(jobs.failed(job, "timeout", message, context.clock()))
+        elif job.state is State.SUBMITTING:
+            await self._settle(job)
+        elif job.provider not in context.providers:
+            await self._refused(job, Misconfigured(f"{job.provider} is not configured any more."))
+        elif not context.breakers.allows(job.provider):
+            await self._elsewhere(job, context.breakers.wait(job.provider), f"{job.provider} is out of order")
+        else:
+            await self._send(job, lease_holds)
+
+    async def _send(self, job: Job, lease_holds: Callable[[], bool]) -> None:
+        context = self.context
+        provider = context.providers[job.provider]
+        try:
+            order = await self._order(job, provider, f"sub_{secrets.token_hex(16)}")
+        except MediaError as error:
+            await context.apply(jobs.failed(job, "invalid_input", error.message, context.clock()))
+            return
+        except ProviderError as error:  # an upload: nothing was ordered yet
+            await self._refused(job, error)
+            return
+        if not await self._begin(job, order.submission_id):
+            return
+        job = replace(job, state=State.SUBMITTING, attempts=job.attempts + 1)
+        if not lease_holds():
+            await self._not_accepted(job, order.submission_id, "the lease ran out", jobs.resubmit(job, context.clock()))
+            return
+        try:
+            operation = await provider.submit(order)
+        except Indeterminate as error:
+            context.breakers.failed(job.provider)
+            await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason=f"unknown: {error}")
+        except ProviderError as error:
+            await self._refused(job, error, order.submission_id)
+        else:
+            context.breakers.worked(job.provider)
+            await self._accept(job, order.submission_id, operation)
+
+    async def _refused(self, job: Job, error: ProviderError, submission: str | None = None) -> None:
+        """Act on an authoritative no: fail where the input is at fault, else try the next offer."""
+        context = self.context
+        if isinstance(error, Rejected):
+            story = entry(job, "refused", code=error.code, message=str(error))
+            await self._close(job, submission, jobs.failed(job, error.code, str(error), context.clock(), story))
+            return
+        if isinstance(error, Misconfigured):
+            story = entry(job, "refused", code=error.code, message=str(error))
+            moved = self._next_offer(job, context.clock(), story)
+            failed = jobs.failed(job, final_code(job, error.code), str(error), context.clock(), story)
+            await self._close(job, submission, moved or failed)
+            return
+        context.breakers.failed(job.provider)
+        wait = error.retry_after if isinstance(error, Transient) else 0.0
+        await self._elsewhere(job, wait, str(error), submission)
+
+    async def _elsewhere(self, job: Job, wait: float, reason: str, submission: str | None = None) -> None:
+        """Try the next offer at once; after the last, begin again with the first when `wait` is over."""
+        now = self.context.clock()
+        story = entry(job, "unavailable", message=reason)
+        # An outage may last for hours: each provider's latest word is enough.
+        job = replace(job, history=[each for each in job.history if not _same(each, story)])
+        moved = self._next_offer(job, now, story)
+        if moved is None:
+            first = offers_of(job)[0]
+            moved = jobs.move_on(job, 0, first.provider, now + max(wait, _round(job)), story)
+        await self._close(job, submission, moved, reason)
+
+    def _next_offer(self, job: Job, run_at: float, story: dict[str, Json]) -> Transition | None:
+        following = job.offer + 1
+        offers = offers_of(job)
+        if following >= len(offers):
+            return None
+        return jobs.move_on(job, following, offers[following].provider, run_at, story)
+
+    async def _close(self, job: Job, submission: str | None, transition: Transition, reason: str | None = None) -> None:
+        if submission is None:
+            await self.context.apply(transition, reason=reason)
+        else:
+            await self._not_accepted(job, submission, reason or "refused", transition)
+
+    async def _settle(self, job: Job) -> None:
+        """Find out what became of a submission whose answer was lost."""
+        context = self.context
+        async with context.database.read() as session:
+            submission = await outputs.last_submission(session, job)
+        provider = context.providers.get(job.provider)
+        if submission is not None and provider and isinstance(provider, Finds):
+            operation = await provider.find_submission(await self._order(job, provider, submission.id))
+            if operation is None:
+                again = jobs.resubmit(job, context.clock())
+                await self._not_accepted(job, submission.id, "not accepted, says the provider", again)
+            else:
+                await self._accept(job, submission.id, operation)
+            return
+        if submission is not None and context.clock() < submission.intent_at + context.settle_seconds:
+            await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason="still unknown")
+            return
+        message = "The gateway could not learn whether the provider accepted the job; it may have been charged."
+        story = entry(job, "unknown", code="submission_unknown", message=message)
+        await context.apply(jobs.failed(job, "submission_unknown", message, context.clock(), story))
+
+    async def _begin(self, job: Job, submission: str) -> bool:
+        """Commit the intent to pay, unless the output is no longer ours."""
+
+        async def work(session: AsyncSession) -> bool:
+            if await outputs.apply(session, jobs.begin_submit(job)) is None:
+                return False
+            await outputs.begin_submission(session, job, submission, _offer(job).endpoint, self.context.clock())
+            return True
+
+        return await self.context.database.write(work)
+
+    async def _accept(self, job: Job, submission: str, operation: Operation) -> None:
+        context, now = self.context, self.context.clock()
+        transition = jobs.accepted(job, operation, now, now + _FIRST_POLL_SECONDS)
+
+        async def work(session: AsyncSession) -> bool:
+            await outputs.answer_submission(session, submission, now, operation=operation)
+            return await outputs.apply(session, transition) is not None
+
+        context.log(job, State.RUNNING, applied=await context.database.write(work))
+
+    async def _not_accepted(self, job: Job, submission: str, reason: str, transition: Transition) -> None:
+        """Write down that nothing was bought, together with what follows from it."""
+        context = self.context
+        work = partial(
+            _close_submission, submission=submission, reason=reason, transition=transition, now=context.clock()
+        )
+        context.log(job, transition.to, applied=await context.database.write(work), reason=reason)
+
+    async def _order(self, job: Job, provider: Provider, submission: str) -> Order:
+        """Put the job's inputs in reach and build what the provider is sent. Raises MediaError, ProviderError."""
+        context = self.context
+        folder = context.folder(job)
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted, offer = job.order, _offer(job)
+        inputs = await context.inputs.materialise(wanted["inputs"], folder, provider)
+        extra, user = wanted["extra"], wanted["user"]
+        calls_back = context.callback_base is not None and isinstance(provider, TakesCallbacks)
+        return Order(
+            submission_id=submission,
+            output_id=job.id,
+            model=offer.model,
+            mode=Mode(str(wanted["mode"])),
+            endpoint=offer.endpoint,
+            prompt=str(wanted["prompt"]),
+            ratio=offer.ratio,
+            resolution=offer.resolution,
+            seconds=offer.seconds,
+            seed=_seed(job),
+            images=tuple(found for found in inputs if found.kind == "image"),
+            video=next((found for found in inputs if found.kind == "video"), None),
+            extra=extra if isinstance(extra, dict) else {},
+            wire=offer.wire,
+            user=user if isinstance(user, str) else None,
+            callback_url=f"{context.callback_base}/{job.provider}/{submission}" if calls_back else None,
+        )
+
+
+async def _close_submission(
+    session: AsyncSession, *, submission: str, reason: str, transition: Transition, now: float
+) -> bool:
+    await outputs.answer_submission(session, submission, now, operation=None, error=reason)
+    return await outputs.apply(session, transition) is not None
+
+
+def _same(one: dict[str, Json], other: dict[str, Json]) -> bool:
+    return (one["provider"], one["outcome"]) == (other["provider"], other["outcome"])
+
+
+def _round(job: Job) -> float:
+    first, most = _ROUND_SECONDS
+    return min(most, first * float(2 ** min(max(0, job.attempts - 1), 8)))
+
+
+def _offer(job: Job) -> Offer:
+    return offers_of(job)[job.offer]
+
+
+def _seed(job: Job) -> int:
+    """Derive the output's seed from what was asked and its index: the same request gives the same clips."""
+    asked = {name: value for name, value in job.order.items() if name != "inputs"}
+    text = json.dumps([asked, job.index], sort_keys=True, ensure_ascii=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
