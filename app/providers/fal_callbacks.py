@@ -1,0 +1,96 @@
+"""fal's webhooks: signed with ED25519, at least once (https://docs.fal.ai/model-apis/model-endpoints/webhooks).
+
+The signed message is request id, user id, timestamp and the SHA-256 of the raw body in hex, joined by newlines; the
+keys are a JWK set at {rest}/.well-known/jwks.json, to be kept for 24 hours at most; no header says which one signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from app.providers.base import Rejected, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.domain.plain import Json
+    from app.providers.http import Http
+
+_LEEWAY = 300.0  # seconds a timestamp may differ from our clock
+_LIFETIME = 24 * 3600.0  # seconds
+_PAUSE = 60.0  # seconds between two looks at the key set for signatures that no known key made
+_NAMES = ("request-id", "user-id", "timestamp", "signature")
+_SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
+
+
+class Callbacks:
+    """Verifies callbacks; keeps the key set."""
+
+    def __init__(self, http: Http, rest_url: str, clock: Callable[[], float]) -> None:
+        self._http, self._url, self._clock = http, f"{rest_url}/.well-known/jwks.json", clock
+        self._keys: list[Ed25519PublicKey] = []
+        self._fetched = float("-inf")
+
+    async def verify(self, headers: Mapping[str, str], body: bytes) -> str:
+        """Return the request id of a genuine callback.
+
+        Raises Rejected for any other, Transient while the key set cannot be had: fal sends it again after a 5xx.
+        """
+        request_id, message, signature = signed_parts(headers, body, self._clock())
+        age = self._clock() - self._fetched
+        stranger = not is_signed(self._keys, message, signature)
+        if age >= _LIFETIME or (stranger and age >= _PAUSE):
+            await self._fetch()
+        if not is_signed(self._keys, message, signature):
+            raise Rejected("the callback is not signed by fal.ai")
+        return request_id
+
+    async def _fetch(self) -> None:
+        reply = await self._http.send("GET", self._url, with_key=False)
+        keys = read_keys(reply.body) if reply.ok else []
+        if not keys:
+            raise Transient(f"fal.ai's key set cannot be read (status {reply.status})")
+        self._keys, self._fetched = keys, self._clock()
+
+
+def signed_parts(headers: Mapping[str, str], body: bytes, now: float) -> tuple[str, bytes, bytes]:
+    """Return request id, signed message and signature. Raises Rejected where they are incomplete or out of date."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    request_id, user, moment, signature = (lowered.get(f"x-fal-webhook-{name}", "") for name in _NAMES)
+    if not request_id or "\n" in request_id + user or not _SECONDS.fullmatch(moment):
+        raise Rejected("the callback lacks fal.ai's signature headers")
+    if abs(now - int(moment)) > _LEEWAY:
+        raise Rejected("the callback's timestamp is out of date")
+    message = "\n".join([request_id, user, moment, hashlib.sha256(body).hexdigest()])
+    try:
+        return request_id, message.encode(), bytes.fromhex(signature)
+    except ValueError:
+        raise Rejected("the callback's signature is not hexadecimal") from None
+
+
+def is_signed(keys: list[Ed25519PublicKey], message: bytes, signature: bytes) -> bool:
+    """Say whether any of the keys made the signature."""
+    for key in keys:
+        with contextlib.suppress(InvalidSignature):
+            key.verify(signature, message)
+            return True
+    return False
+
+
+def read_keys(body: Json) -> list[Ed25519PublicKey]:
+    """Read the ED25519 keys of a JWK set (RFC 8037), leaving out what is none."""
+    rows = body.get("keys") if isinstance(body, dict) else None
+    keys = []
+    for row in rows if isinstance(rows, list) else []:
+        x = row.get("x") if isinstance(row, dict) and row.get("crv", "Ed25519") == "Ed25519" else None
+        if isinstance(x, str):
+            with contextlib.suppress(ValueError):
+                keys.append(Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4))))
+    return keys

@@ -1,0 +1,328 @@
+"""The fal adapter against the fake fal: what leaves, what it costs, and that nothing is paid twice."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.domain.catalogue import Mode, Wire
+from app.providers import base
+from app.providers.base import Input, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.fal import FalProvider
+from app.providers.fal_addresses import BACKUPS, app_of, operation_of, submit_url, url_of, with_query
+from tests.providers.fal_bench import GROK, ORDER, T2V, Bench, new_fake, order, picture
+from tests.upstreams import behaviour as do
+from tests.upstreams.behaviour import Rule
+from tests.upstreams.clock import Clock
+from tests.upstreams.fal import FakeFal, Settings
+from tests.upstreams.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.providers.base import Order
+
+PNG = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
+MP4 = "https://example.com/a.mp4"
+PICTURE = Input("image", url=PNG)
+PICTURES = (PICTURE, PICTURE)
+FILM = Input("video", url=MP4)
+INDEXED = Wire(tag="<IMAGE_{i}>")
+QUEUE = "https://queue.fal.run"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Bench]:
+    fake = new_fake()
+    with run(fake.app) as url:
+        yield Bench(fake, url)
+
+
+@pytest.fixture
+def bench(served: Bench) -> Bench:
+    served.ledger.clear()
+    served.fake.rules.clear()
+    return served
+
+
+def grok(name: str, mode: Mode, **changes: Any) -> Order:
+    return order(endpoint=f"{GROK}/{name}", mode=mode, **changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "body", "cost"),
+    [
+        (
+            grok("text-to-video", Mode.TEXT),
+            {"prompt": "a calm sea", "aspect_ratio": "16:9", "resolution": "480p", "duration": 2},
+            100_000,
+        ),
+        (
+            grok("image-to-video", Mode.IMAGE, ratio="auto", resolution="720p", seconds=6, images=(PICTURE,)),
+            {"prompt": "a calm sea", "resolution": "720p", "duration": 6, "image_url": PNG},
+            422_000,  # as recorded: 8.44 units
+        ),
+        (
+            grok("reference-to-video", Mode.REFERENCE, prompt="@Image1 and <IMAGE_1>", images=PICTURES, seconds=6),
+            {
+                "prompt": "@Image1 and @Image2",
+                "aspect_ratio": "16:9",
+                "resolution": "480p",
+                "duration": 6,
+                "reference_image_urls": [PNG, PNG],
+            },
+            300_000,
+        ),
+        (
+            grok("edit-video", Mode.EDIT, ratio="auto", resolution="480p", seconds=None, video=FILM),
+            {"prompt": "a calm sea", "resolution": "480p", "video_url": MP4},
+            480_000,  # as recorded: 9.6 units
+        ),
+        (
+            grok("extend-video", Mode.EXTEND, ratio="auto", resolution="auto", seconds=4, video=FILM),
+            {"prompt": "a calm sea", "duration": 4, "video_url": MP4},
+            360_000,
+        ),
+        (
+            grok("v1.5/text-to-video", Mode.TEXT, resolution="1080p", ratio="9:16"),
+            {"prompt": "a calm sea", "aspect_ratio": "9:16", "resolution": "1080p", "duration": 2},
+            500_000,
+        ),
+        (
+            grok("v1.5/image-to-video", Mode.IMAGE, ratio="auto", images=(PICTURE,)),
+            {"prompt": "a calm sea", "resolution": "480p", "duration": 2, "image_url": PNG},
+            170_000,
+        ),
+        (
+            grok("v1.5/reference-to-video", Mode.REFERENCE, prompt="@Image1 runs", images=(PICTURE,), wire=INDEXED),
+            {
+                "prompt": "<IMAGE_0> runs",
+                "aspect_ratio": "16:9",
+                "resolution": "480p",
+                "duration": 2,
+                "reference_image_urls": [PNG],
+            },
+            170_000,
+        ),
+        (
+            grok("v1.5/lite/text-to-video", Mode.TEXT, resolution="720p", ratio="1:1"),
+            {"prompt": "a calm sea", "aspect_ratio": "1:1", "resolution": "720p", "duration": 2},
+            60_000,
+        ),
+        (
+            grok("v1.5/lite/image-to-video", Mode.IMAGE, ratio="auto", images=(PICTURE,)),
+            {"prompt": "a calm sea", "resolution": "480p", "duration": 2, "image_url": PNG},
+            50_000,
+        ),
+    ],
+    ids=lambda value: value.endpoint if isinstance(value, base.Order) else "",
+)
+async def test_every_grok_endpoint_gets_its_own_words(
+    bench: Bench, given: Order, body: dict[str, Any], cost: int
+) -> None:
+    async with bench.provider() as fal:
+        operation = await fal.submit(given)
+        result = await fal.poll(operation)
+    [paid] = bench.ledger.paid()
+    assert (paid.endpoint, paid.body, paid.request_id) == (given.endpoint, body, operation["id"])
+    assert isinstance(result, Succeeded)
+    assert result.url is not None
+    assert result.url.startswith(bench.url)
+    assert result.cost == cost == paid.charged
+
+
+async def test_a_job_waits_runs_and_completes() -> None:
+    fake = FakeFal(Settings(queue=3, run=10), Clock(held=True))
+    with run(fake.app) as url:
+        async with Bench(fake, url).provider() as fal:
+            operation = await fal.submit(ORDER)
+            assert await fal.poll(operation) == Pending(queue_position=2)
+            fake.clock.advance(3.5)
+            assert await fal.poll(operation) == Pending()
+            fake.clock.advance(10)
+            assert isinstance(await fal.poll(operation), Succeeded)
+            await fal.cancel(operation)  # ALREADY_COMPLETED
+            fake.clock.advance(3601)
+            gone = await fal.poll(operation)
+            assert isinstance(gone, base.Failed)
+            assert gone.code == "media_unavailable"
+            waiting = await fal.submit(ORDER)
+            await fal.cancel(waiting)
+            cancelled = await fal.poll(waiting)
+            assert isinstance(cancelled, base.Failed)
+            assert (cancelled.code, cancelled.elsewhere) == ("cancelled", False)
+            await fal.cancel(fal.adopt("unknown", T2V))  # NOT_FOUND
+
+
+async def test_a_cancel_that_fails_says_so(bench: Bench) -> None:
+    async with bench.provider() as fal:
+        operation = await fal.submit(ORDER)
+        bench.fake.rules.add(Rule(on="cancel", do=do.html(502)))
+        with pytest.raises(Transient):
+            await fal.cancel(operation)
+
+
+async def test_an_adopted_job_is_polled_like_any_other(bench: Bench) -> None:
+    async with bench.provider() as fal:
+        operation = await fal.submit(ORDER)
+        assert fal.adopt(str(operation["id"]), T2V) == operation
+        assert isinstance(await fal.poll(operation), Succeeded)
+
+
+async def test_the_unit_price_is_asked_for_once_a_day(bench: Bench) -> None:
+    now = [1e9]
+    async with bench.provider(clock=lambda: now[0]) as fal:
+        for _ in range(3):
+            await fal.poll(await fal.submit(ORDER))
+        assert bench.ledger.arrivals["other"] == 1
+        now[0] += 24 * 3600
+        await fal.poll(await fal.submit(ORDER))
+        assert bench.ledger.arrivals["other"] == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "known", "cost"),
+    [
+        (do.html(503), {T2V: 0.05}, 100_000),
+        (do.html(503), {}, None),
+        (do.answer(200, {"prices": [{"endpoint_id": "other", "unit_price": 9}]}), {T2V: 0.05}, 100_000),
+        (do.answer(200, {"prices": [{"endpoint_id": T2V, "unit_price": "9"}]}), {}, None),
+        (do.answer(200, {"prices": [7]}), {}, None),
+        (do.answer(200, {"prices": 7}), {}, None),
+        (do.answer(200, "[NaN"), {}, None),
+        (do.answer(200, {"prices": [{"endpoint_id": T2V, "unit_price": 9, "currency": "EUR"}]}), {}, None),
+        (do.cut(), {T2V: 0.05}, 100_000),
+        (do.answer(200, {"prices": [{"endpoint_id": T2V, "unit_price": 0.00000025}]}), {}, 1),  # half up
+    ],
+)
+async def test_without_a_price_from_fal_the_catalogue_decides(
+    bench: Bench, trouble: do.Do, known: dict[str, float], cost: int | None
+) -> None:
+    bench.fake.rules.add(Rule(on="other", do=trouble))
+    async with bench.provider(unit_prices=known) as fal:
+        result = await fal.poll(await fal.submit(ORDER))
+    assert isinstance(result, Succeeded)
+    assert result.cost == cost
+
+
+async def test_a_check_spends_nothing(bench: Bench, unused_port: int) -> None:
+    async with bench.provider() as fal:
+        assert await fal.check() == "key accepted"
+        bench.fake.rules.add(Rule(on="other", do=do.html(502)))
+        with pytest.raises(Transient):
+            await fal.check()
+    async with bench.provider(key="wrong:key") as fal:
+        with pytest.raises(Misconfigured, match="No user found"):
+            await fal.check()
+    async with bench.provider(api_url=f"http://127.0.0.1:{unused_port}") as fal:
+        with pytest.raises(Transient, match="cannot reach"):
+            await fal.check()
+    assert bench.ledger.paid() == []
+
+
+async def test_where_no_connection_is_made_the_backup_host_is_asked(
+    bench: Bench, unused_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = f"http://127.0.0.1:{unused_port}"
+    monkeypatch.setitem(BACKUPS, dead, bench.url)
+    async with bench.provider(queue_url=dead) as fal:
+        operation = await fal.submit(ORDER)
+        assert str(operation["status_url"]).startswith(f"{dead}/{GROK}/requests/")
+        assert isinstance(await fal.poll(operation), Succeeded)
+        await fal.cancel(operation)
+    assert len(bench.ledger.paid()) == 1
+
+
+async def test_where_anything_was_sent_no_backup_host_is_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    spare = new_fake()
+    with run(spare.app) as url:
+        monkeypatch.setitem(BACKUPS, bench.url, url)
+        bench.fake.rules.add(Rule(on="submit", do=do.accept_then(do.cut())))
+        async with bench.provider() as fal:
+            with pytest.raises(base.Indeterminate):
+                await fal.submit(ORDER)
+            bench.fake.rules.add(Rule(on="status", do=do.cut()))
+            with pytest.raises(Transient):
+                await fal.poll(fal.adopt("any", T2V))
+    assert not spare.ledger.arrivals
+    assert len(bench.ledger.paid()) == 1
+
+
+async def test_a_dead_host_without_a_backup_is_provably_unsent(bench: Bench, unused_port: int) -> None:
+    async with bench.provider(queue_url=f"http://127.0.0.1:{unused_port}") as fal:
+        with pytest.raises(Transient, match="cannot reach"):
+            await fal.submit(ORDER)
+
+
+async def test_the_default_host_has_its_documented_backup() -> None:
+    assert BACKUPS == {QUEUE: "https://queue.falrun.com"}
+    fal = FalProvider("id:secret")
+    assert fal.adopt("1", T2V)["status_url"] == f"{QUEUE}/{GROK}/requests/1/status"
+    await fal.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "app"),
+    [
+        ("xai/grok-imagine-video/v1.5/lite/text-to-video", "xai/grok-imagine-video"),
+        ("fal-ai/veo3.1", "fal-ai/veo3.1"),
+        ("workflows/owner/flow/deep", "workflows/owner/flow"),
+        ("comfy/owner/flow", "comfy/owner/flow"),
+    ],
+)
+def test_requests_are_addressed_by_their_app(endpoint: str, app: str) -> None:
+    assert app_of(endpoint) == app
+    assert operation_of(QUEUE, "a/b", endpoint, {})["cancel_url"] == f"{QUEUE}/{app}/requests/a%2Fb/cancel"
+
+
+@pytest.mark.parametrize("endpoint", ["", "xai", "xai/", "/xai/a", "xai/../b", "xai/a b", "xai/a?b", "xai/a#b", "ä/b"])
+def test_what_is_no_endpoint_is_refused_unsent(endpoint: str) -> None:
+    with pytest.raises(Rejected, match="endpoint id"):
+        submit_url(QUEUE, endpoint, None)
+
+
+@pytest.mark.parametrize(
+    ("told", "used"),
+    [
+        (f"{QUEUE}/xai/a/b/requests/1/status/", f"{QUEUE}/xai/a/b/requests/1/status/"),
+        ("https://queue.falrun.com/xai/a/requests/1/status", f"{QUEUE}/xai/a/requests/1/status"),
+        ("https://evil.example/status", None),
+        ("http://queue.fal.run/status", None),
+        ("https://queue.fal.run@evil.example/status", None),
+        ("https://queue.fal.run:444/status", None),
+        ("https://[/status", None),
+        (f"{QUEUE}/a b", None),
+        (f"{QUEUE}/a\n", None),
+        (f"{QUEUE}/ä", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_urls_of_other_hosts_are_never_followed(told: Any, used: str | None) -> None:
+    operation = operation_of(QUEUE, "1", "xai/a", {"status_url": told})
+    built = f"{QUEUE}/xai/a/requests/1/status"
+    assert operation["status_url"] == (used or built)
+    assert url_of(QUEUE, {"id": "1", "endpoint": "xai/a", "status_url": told}, "status_url") == (used or built)
+
+
+async def test_an_answer_with_foreign_urls_is_used_all_the_same(bench: Bench) -> None:
+    foreign = dict.fromkeys(("status_url", "response_url", "cancel_url"), "https://evil.example/x")
+    bench.fake.rules.add(Rule(on="submit", do=do.answer(202, {"request_id": "r-1", **foreign})))
+    async with bench.provider() as fal:
+        operation = await fal.submit(ORDER)
+        assert operation == fal.adopt("r-1", T2V)
+        assert "evil" not in str(operation)
+
+
+def test_callback_urls_and_queries_are_quoted() -> None:
+    url = submit_url(QUEUE, T2V, "https://me.example/hook/1/mac?x=1&y")
+    assert url == f"{QUEUE}/{T2V}?fal_webhook=https%3A%2F%2Fme.example%2Fhook%2F1%2Fmac%3Fx%3D1%26y"
+    assert with_query("https://a/b?c=d", "logs=0") == "https://a/b?c=d&logs=0"
+
+
+def test_it_is_what_an_adapter_may_be() -> None:
+    for protocol in (base.PlacesInputs, base.TakesCallbacks, base.Checks, base.Cancels):
+        assert issubclass(FalProvider, protocol)
+    assert (FalProvider.name, FalProvider.title) == ("fal", "fal.ai")

@@ -1,0 +1,403 @@
+"""Every error and oddity of fal (fal.md §1 to §3): what it means for the engine, and what it has cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from app.providers import http
+from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.fal_errors import Complaint, failure, read_error
+from app.providers.fal_results import billable_units, micro_dollars, read_result, read_status, video_url
+from app.providers.http import Reply
+from tests.providers.fal_bench import ORDER, Bench, new_fake, order
+from tests.upstreams import behaviour as do
+from tests.upstreams.behaviour import Rule
+from tests.upstreams.fal_checks import BAD_FORMAT, EXHAUSTED, NO_USER
+from tests.upstreams.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.domain.plain import Json
+
+Answer = Pending | Succeeded | Failed
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Bench]:
+    fake = new_fake()
+    with run(fake.app) as url:
+        yield Bench(fake, url)
+
+
+@pytest.fixture
+def bench(served: Bench) -> Bench:
+    served.ledger.clear()
+    served.fake.rules.clear()
+    return served
+
+
+def entry(kind: str, message: str = "no", *place: str, **more: Any) -> dict[str, Any]:
+    return {"loc": ["body", *place], "msg": message, "type": kind, **more}
+
+
+def listed(kind: str) -> dict[str, Any]:
+    return {"detail": [entry(kind, "no", "prompt")]}
+
+
+def request_error(kind: str) -> dict[str, Any]:
+    return {"detail": "no", "error_type": kind}
+
+
+LOCKED = "provider_balance_exhausted"
+
+SUBMITS = [
+    # refused with fal's word: nothing was accepted
+    (do.answer(401, {"detail": NO_USER}), Misconfigured, "provider_error", 0),
+    (do.answer(401, {"detail": BAD_FORMAT}), Misconfigured, "provider_error", 0),
+    (do.answer(403, {"detail": "Key lacks scope"}), Misconfigured, "provider_error", 0),
+    (do.answer(403, {"detail": EXHAUSTED}), Misconfigured, LOCKED, 0),
+    (do.answer(403, {"detail": "User is locked. Reason: TOP_UP."}), Misconfigured, LOCKED, 0),
+    (do.answer(403, {"detail": "User is locked. Reason: Admin lock."}), Misconfigured, "provider_error", 0),
+    (do.answer(402, {"detail": "Payment required"}), Misconfigured, "provider_error", 0),
+    (do.answer(404, {"detail": "Path /x not found"}), Rejected, "invalid_input", 0),
+    (do.answer(400, request_error("bad_request")), Rejected, "invalid_input", 0),
+    (do.answer(422, listed("content_policy_violation")), Rejected, "moderation_blocked", 0),
+    (do.answer(403, listed("content_policy_violation")), Rejected, "moderation_blocked", 0),
+    (do.answer(422, listed("literal_error")), Rejected, "invalid_input", 0),
+    (do.answer(422, {"detail": "malformed"}), Rejected, "invalid_input", 0),
+    (do.answer(400, {"error": {"type": "validation_error", "message": "no"}}), Rejected, "invalid_input", 0),
+    (do.answer(400, request_error("downstream_service_error")), Transient, None, 0),
+    (do.answer(409, {"detail": "conflict"}), Transient, None, 0),
+    (do.answer(429, {"detail": "queue is full"}), Transient, None, 0),
+    (do.answer(429, request_error("concurrent_requests_limit"), {"retry-after": "7"}), Transient, None, 0),
+    # no word of fal's, or no refusal: it may have been accepted
+    (do.answer(429, "slow down"), Indeterminate, None, 0),
+    (do.html(403), Indeterminate, None, 0),
+    (do.answer(404, {"detail": []}), Indeterminate, None, 0),
+    (do.answer(408, {"detail": "timeout"}), Indeterminate, None, 0),
+    (do.answer(499, request_error("client_disconnected")), Indeterminate, None, 0),
+    (do.answer(307, None, {"location": "https://evil.example/"}), Indeterminate, None, 0),
+    (do.answer(500, request_error("internal_error")), Indeterminate, None, 0),
+    (do.answer(503, request_error("runner_scheduling_failure"), {"x-fal-needs-retry": "1"}), Indeterminate, None, 0),
+    (do.answer(504, request_error("request_timeout")), Indeterminate, None, 0),
+    (do.html(502), Indeterminate, None, 0),
+    (do.accept_then(do.html(502)), Indeterminate, None, 1),
+    (do.accept_then(do.answer(500, request_error("internal_error"))), Indeterminate, None, 1),
+    (do.accept_then(do.cut()), Indeterminate, None, 1),
+    (do.accept_then(do.cut(reset=True)), Indeterminate, None, 1),
+    (do.accept_then(do.hang()), Indeterminate, None, 1),
+    (do.accept_then(do.answer(200, {"status": "IN_QUEUE"})), Indeterminate, None, 1),
+    (do.accept_then(do.answer(200, {"request_id": ""})), Indeterminate, None, 1),
+    (do.cut(), Indeterminate, None, 0),
+    (do.garbage(), Indeterminate, None, 1),
+    (do.half(), Indeterminate, None, 1),
+    (do.half(short=True), Indeterminate, None, 1),
+]
+
+
+@pytest.mark.parametrize(("what", "error", "code", "paid"), SUBMITS)
+async def test_a_submit_that_is_no_plain_success(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, what: do.Do, error: type[Exception], code: str | None, paid: int
+) -> None:
+    monkeypatch.setattr(http, "_PATIENCE", httpx.Timeout(0.5 if what.then and what.then.kind == "hang" else 10))
+    bench.fake.rules.add(Rule(on="submit", do=what))
+    async with bench.provider() as fal:
+        with pytest.raises(error) as caught:
+            await fal.submit(ORDER)
+    assert type(caught.value) is error
+    assert getattr(caught.value, "code", None) == code
+    assert bench.ledger.arrivals["submit"] == 1
+    assert len(bench.ledger.paid()) == paid
+
+
+async def test_a_refusal_names_the_field_and_the_mistake(bench: Bench) -> None:
+    async with bench.provider() as fal:
+        with pytest.raises(Rejected, match=r"^duration: Input should be less than or equal to 15; seed: Extra inputs"):
+            await fal.submit(order(seconds=16, extra={"seed": 1}))
+        bench.fake.rules.add(Rule(on="submit", do=do.answer(429, {"detail": "full"}, {"Retry-After": "7"})))
+        with pytest.raises(Transient) as caught:
+            await fal.submit(ORDER)
+    assert caught.value.retry_after == 7
+
+
+async def test_a_locked_account_is_out_of_balance_for_submits_only(bench: Bench) -> None:
+    async with bench.provider() as fal:
+        operation = await fal.submit(ORDER)
+        bench.fake.lock()
+        try:
+            with pytest.raises(Misconfigured, match="Top up your balance") as caught:
+                await fal.submit(ORDER)
+            assert caught.value.code == LOCKED
+            assert isinstance(await fal.poll(operation), Succeeded)
+        finally:
+            bench.fake.settings.locked = None
+
+
+JOBS = [
+    # the input's fault: final everywhere, charged or not
+    (do.fail(units=0), "moderation_blocked", False, None),
+    (do.fail(units=2), "moderation_blocked", False, 100_000),
+    (do.fail(422, {"detail": [entry("x"), entry("content_policy_violation")]}), "moderation_blocked", False, None),
+    *(
+        (do.fail(422, listed(kind)), "invalid_input", False, None)
+        for kind in (
+            "image_load_error",
+            "file_download_error",
+            "face_detection_error",
+            "multiple_of",
+            "feature_not_supported",
+            "image_too_small",
+            "file_too_large",
+            "greater_than",
+            "sequence_too_long",
+            "one_of",
+            "audio_duration_too_long",
+            "unsupported_video_format",
+            "video_duration_too_long",
+            "literal_error",
+            "a_type_of_tomorrow",
+        )
+    ),
+    (do.fail(422, listed("image_load_error"), units=1), "invalid_input", False, 50_000),
+    (do.fail(400, request_error("bad_request"), error_type="bad_request"), "invalid_input", False, None),
+    (do.fail(422, {"detail": "malformed policy"}), "invalid_input", False, None),
+    (do.fail(404, {"detail": "Path /x not found"}), "invalid_input", False, None),
+    # theirs
+    (do.fail(422, listed("no_media_generated")), "provider_error", False, None),
+    (do.fail(500, listed("internal_server_error")), "provider_error", True, None),
+    (do.fail(400, listed("downstream_service_error")), "provider_error", True, None),
+    (do.fail(400, listed("downstream_service_error"), units=1), "provider_error", False, 50_000),
+    (do.fail(500, listed("downstream_service_unavailable")), "provider_error", True, None),
+    (do.fail(504, listed("generation_timeout")), "timeout", True, None),
+    *(
+        (do.fail(status, request_error(kind), error="no", error_type=kind), code, True, None)
+        for status, kind, code in (
+            (504, "request_timeout", "timeout"),
+            (504, "startup_timeout", "timeout"),
+            (503, "runner_scheduling_failure", "provider_error"),
+            (503, "runner_connection_timeout", "provider_error"),
+            (503, "runner_disconnected", "provider_error"),
+            (503, "runner_connection_refused", "provider_error"),
+            (503, "runner_connection_error", "provider_error"),
+            (502, "runner_incomplete_response", "provider_error"),
+            (500, "runner_server_error", "provider_error"),
+            (500, "internal_error", "provider_error"),
+            (499, "client_disconnected", "provider_error"),
+        )
+    ),
+    (do.fail(500, {"detail": "Internal Server Error"}), "provider_error", True, None),
+    (do.fail(504, {"detail": "too slow"}), "timeout", True, None),
+    (do.fail(429, {"detail": "too many"}), "provider_error", True, None),
+    (do.fail(499, {"detail": "gone"}), "cancelled", False, None),
+    (do.fail(499, request_error("client_cancelled"), error_type="client_cancelled"), "cancelled", False, None),
+    # ended, but without what was paid for
+    (do.no_video(), "provider_error", False, 100_000),
+]
+
+
+@pytest.mark.parametrize(("what", "code", "elsewhere", "cost"), JOBS)
+async def test_a_job_that_fails(bench: Bench, what: do.Do, code: str, elsewhere: bool, cost: int | None) -> None:  # noqa: FBT001 - a table
+    bench.fake.rules.add(Rule(on="job", do=what))
+    async with bench.provider() as fal:
+        result = await fal.poll(await fal.submit(ORDER))
+    assert isinstance(result, Failed)
+    assert (result.code, result.elsewhere, result.cost) == (code, elsewhere, cost)
+    assert result.message
+    [paid] = bench.ledger.paid()
+    assert paid.charged == (cost or 0)
+
+
+POLLS = [
+    # never fails a paid job
+    ("status", do.html(502), Transient),
+    ("status", do.answer(429, {"detail": "slow down"}), Transient),
+    ("status", do.answer(500, request_error("internal_error")), Transient),
+    ("status", do.html(404), Transient),
+    ("status", do.html(403), Transient),
+    ("status", do.garbage(), Transient),
+    ("status", do.cut(), Transient),
+    ("status", do.answer(200, ["COMPLETED"]), Transient),
+    ("result", do.html(502), Transient),
+    ("result", do.html(404), Transient),
+    ("result", do.answer(429, request_error("concurrent_requests_limit")), Transient),
+    ("result", do.answer(408, {"detail": "timeout"}), Transient),
+    ("result", do.answer(503, {"detail": "Service Unavailable"}), Transient),
+    ("result", do.garbage(), Transient),
+    ("result", do.half(), Transient),
+    ("result", do.half(short=True), Transient),
+    ("result", do.cut(reset=True), Transient),
+    # the operator's turn
+    ("status", do.answer(401, {"detail": NO_USER}), Misconfigured),
+    ("status", do.answer(403, {"detail": EXHAUSTED}), Misconfigured),
+    ("result", do.answer(401, {"detail": NO_USER}), Misconfigured),
+    # not yet
+    ("status", do.answer(202, {"status": "IN_QUEUE"}), Pending()),
+    ("status", do.answer(200, {"status": "IN_QUEUE", "queue_position": 4}), Pending(queue_position=4)),
+    ("status", do.answer(200, {"status": "IN_PROGRESS", "logs": None}), Pending()),
+    ("status", do.answer(200, {"status": "THINKING"}), Pending()),
+    ("status", do.answer(200, {}), Pending()),
+    ("result", do.answer(400, {"detail": "Request is still in progress"}), Pending()),
+    ("result", do.answer(202, {"status": "IN_PROGRESS"}), Pending()),
+    # gone
+    ("status", do.answer(404, {"status": "NOT_FOUND"}), "media_unavailable"),
+    ("result", do.answer(404, {"status": "NOT_FOUND"}), "media_unavailable"),
+    # an end that the status did not tell of
+    ("result", do.answer(422, listed("content_policy_violation")), "moderation_blocked"),
+    ("result", do.answer(500, listed("internal_server_error")), "provider_error"),
+    ("result", do.answer(200, {"detail": "no video for you"}), "provider_error"),
+    ("result", do.answer(200, [1]), "provider_error"),
+]
+
+
+@pytest.mark.parametrize(("call", "what", "expected"), POLLS)
+async def test_a_poll_that_goes_wrong(bench: Bench, call: Any, what: do.Do, expected: Any) -> None:
+    async with bench.provider() as fal:
+        operation = await fal.submit(ORDER)
+        bench.fake.rules.add(Rule(on=call, do=what))
+        if isinstance(expected, type):
+            with pytest.raises(expected) as caught:
+                await fal.poll(operation)
+            assert type(caught.value) is expected
+        else:
+            result = await fal.poll(operation)
+            assert (result.code if isinstance(result, Failed) else result) == expected
+        if not isinstance(expected, str):
+            assert isinstance(await fal.poll(operation), Succeeded)  # and the next one is fine
+    assert len(bench.ledger.paid()) == 1
+
+
+TOLD = Complaint("", "Invalid status code: 422")
+URL = "https://v3.fal.media/a.mp4"
+VIDEO: Json = {"video": {"url": URL}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "told", "expected"),
+    [
+        # the failure's details have expired: what the status told must do
+        (Reply(404, {}, {"status": "NOT_FOUND"}), TOLD, Failed("provider_error", TOLD.message)),
+        (
+            Reply(404, {}, {"status": "NOT_FOUND"}),
+            Complaint("content_policy_violation", "flagged"),
+            Failed("moderation_blocked", "flagged"),
+        ),
+        # the type in the status, the words in the result
+        (
+            Reply(500, {}, {"detail": "boom"}),
+            Complaint("runner_server_error", "x"),
+            Failed("provider_error", "boom", elsewhere=True),
+        ),
+        # a paid video is delivered, whatever the status says
+        (Reply(200, {"x-fal-billable-units": "1"}, VIDEO), TOLD, Succeeded(url=URL, cost=50_000)),
+        (Reply(200, {"x-fal-billable-units": "0"}, VIDEO), None, Succeeded(url=URL, cost=0)),
+        (Reply(200, {}, VIDEO), None, Succeeded(url=URL)),
+        (Reply(200, {}, {}), TOLD, Failed("provider_error", TOLD.message)),
+        # a 4xx without billable units may have been charged; the newer and the older retry header
+        (Reply(400, {}, request_error("downstream_service_error")), TOLD, Failed("provider_error", "no")),
+        (
+            Reply(422, {"x-fal-billable-units": "0", "x-fal-needs-retry": "1"}, listed("no_media_generated")),
+            TOLD,
+            Failed("provider_error", "prompt: no", elsewhere=True),
+        ),
+        (
+            Reply(422, {"x-fal-billable-units": "0", "x-fal-retryable": "true"}, listed("a_type_of_tomorrow")),
+            TOLD,
+            Failed("provider_error", "prompt: no", elsewhere=True),
+        ),
+        (
+            Reply(422, {"x-fal-billable-units": "0", "x-fal-retryable": "true"}, listed("content_policy_violation")),
+            TOLD,
+            Failed("moderation_blocked", "prompt: no"),
+        ),
+        # "a 5xx is never billed", but the header knows better
+        (
+            Reply(500, {"x-fal-billable-units": "2"}, listed("internal_server_error")),
+            TOLD,
+            Failed("provider_error", "prompt: no", 100_000),
+        ),
+    ],
+)
+def test_results_that_the_fake_does_not_give(reply: Reply, told: Complaint | None, expected: Answer) -> None:
+    assert read_result(reply, told, 0.05) == expected
+
+
+def test_a_lock_is_about_the_key_even_for_a_failed_job() -> None:
+    with pytest.raises(Misconfigured):
+        read_result(Reply(403, {}, {"detail": EXHAUSTED}), TOLD, None)
+    assert failure(403, Complaint("x", "m"), unbilled=True, retryable=False, cost=None).code == "invalid_input"
+
+
+def test_a_failed_status_carries_its_words() -> None:
+    read = read_status(Reply(200, {}, {"status": "COMPLETED", "error_type": "internal_error"}))
+    assert getattr(read, "error", None) == Complaint("internal_error", "internal_error")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "complaint"),
+    [
+        (
+            {"detail": [entry("missing", "Field required", "prompt")]},
+            {},
+            Complaint("missing", "prompt: Field required"),
+        ),
+        ({"detail": [{"type": "t"}]}, {}, Complaint("t", "t")),
+        ({"detail": [{"loc": "odd"}]}, {}, Complaint("", "not accepted")),
+        ({"detail": {"msg": "alone", "type": "t"}}, {}, Complaint("t", "alone")),
+        ({"detail": "text"}, {"x-fal-error-type": "t"}, Complaint("t", "text")),
+        ({"detail": ""}, {}, Complaint("", "no reason given")),
+        ({"error": "text", "error_type": "t"}, {}, Complaint("t", "text")),
+        ({"error": {"type": "t", "message": "m"}}, {}, Complaint("t", "m")),
+        ({"status": "NOT_FOUND"}, {}, Complaint("NOT_FOUND", "NOT_FOUND")),
+        (
+            {"detail": [entry("t", "secret", "url", input="data:…")] * 9},
+            {},
+            Complaint("t", "; ".join(["url: secret"] * 5)),
+        ),
+        ({"detail": []}, {}, None),
+        ({"detail": [7]}, {}, None),
+        ({}, {}, None),
+        ([], {}, None),
+        (None, {}, None),
+    ],
+)
+def test_every_shape_of_an_error_is_read(body: Json, headers: dict[str, str], complaint: Complaint | None) -> None:
+    assert read_error(Reply(422, headers, body)) == complaint
+
+
+@pytest.mark.parametrize(
+    ("body", "url"),
+    [
+        (VIDEO, URL),
+        ({"video": [{"url": "https://a/1.mp4"}, {"url": "https://a/2.mp4"}]}, "https://a/1.mp4"),
+        ({"videos": [{"url": "https://a/1.mp4"}]}, "https://a/1.mp4"),
+        ({"video": "https://a/1.mp4"}, "https://a/1.mp4"),
+        ({"video": None, "videos": []}, None),
+        ({"video": {"url": "file:///etc/passwd"}}, None),
+        ({"video": {"url": 7}}, None),
+        ([], None),
+    ],
+)
+def test_the_video_is_found_in_every_output_shape(body: Json, url: str | None) -> None:
+    assert video_url(body) == url
+
+
+@pytest.mark.parametrize(
+    ("units", "price", "cost"),
+    [
+        ("8.439999999999998", 0.05, 422_000),
+        ("0.00001", 0.05, 1),  # half up
+        ("0", None, 0),
+        ("1", None, None),
+        ("", 0.05, None),
+        ("NaN", 0.05, None),
+        ("-1", 0.05, None),
+        ("1e30", 0.05, None),
+        ("many", 0.05, None),
+    ],
+)
+def test_units_become_micro_dollars(units: str, price: float | None, cost: int | None) -> None:
+    assert micro_dollars(billable_units(Reply(200, {"x-fal-billable-units": units})), price) == cost
