@@ -221,11 +221,12 @@ class KeyDeleted(_Wire):
 
 
 class SecondsOffered(_Wire):
-    """Whole seconds a mode takes."""
+    """Whole seconds a mode takes; where `values` are listed, only those."""
 
     min: int
     max: int
     default: int
+    values: list[int]
 
 
 class ModeOffered(_Wire):

@@ -67,7 +67,16 @@ def _seconds(model: Model) -> Parameter:
     ranges = list(timed.values())
     shortest, longest = min(each.min for each in ranges), max(each.max for each in ranges)
     description = f"Whole seconds from {shortest} to {longest}; alias duration."
-    return Parameter("seconds", "number", "converted", tuple(timed), description, default=ranges[0].default)
+    listed = sorted({value for each in ranges for value in each.values}) if all(each.values for each in ranges) else []
+    return Parameter(
+        "seconds",
+        "number",
+        "converted",
+        tuple(timed),
+        description,
+        default=ranges[0].default,
+        values=tuple(map(str, listed)),
+    )
 
 
 def _media(

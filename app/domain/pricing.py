@@ -42,7 +42,12 @@ def estimate(spec: ModeSpec, bought: Quantities) -> tuple[Component, ...] | None
     """
     if spec.price is None:
         return None
-    lines = [_component("output", "second", bought.n * bought.seconds, spec.price.per_second(bought.resolution))]
+    lines = []
+    if spec.price.video:
+        lines.append(_component("output", "video", bought.n, spec.price.video))
+    if spec.price.second or not spec.price.video:
+        price = spec.price.per_second(bought.resolution)
+        lines.append(_component("output", "second", bought.n * bought.seconds, price))
     if bought.images:
         lines.append(_component("input", "image", bought.n * bought.images, spec.price.image))
     if bought.input_seconds:

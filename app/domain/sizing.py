@@ -16,7 +16,6 @@ from app.domain.formats import (
     SIZE_FORMS,
     frame_size,
     given,
-    half_down,
     parse_pixels,
     parse_ratio,
     parse_seconds,
@@ -213,7 +212,7 @@ def _nearest_seconds(asked: Asked, offered: SecondsRange | None) -> tuple[int | 
         return None, warnings if text is None else [*warnings, _ignored(asked.seconds_param, text)]
     if wanted is None or text is None:
         return offered.default, warnings
-    used = max(offered.min, min(offered.max, half_down(wanted)))  # a tie goes to the cheaper, shorter one
+    used = offered.nearest(wanted)
     if used != wanted:
         warnings.append(_converted(asked.seconds_param, text, str(used)))
     return used, warnings
@@ -234,7 +233,7 @@ def _refuse_conversions(warnings: Iterable[ParameterWarning], spec: ModeSpec) ->
 def _supported(warning: ParameterWarning, spec: ModeSpec) -> str:
     """Name every supported value, for a message."""
     if warning.param in ("seconds", "duration") and spec.seconds:
-        return f"Supported: whole seconds from {spec.seconds.min} to {spec.seconds.max}."
+        return f"Supported: {spec.seconds.words}."
     if spec.free_size:
         free = spec.free_size
         sides = f"sides of {free.min_side} to {free.max_side} pixels in steps of {free.multiple}"
