@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from app.api import callbacks, content, docs, errors, health, keys, library, models, pages, videos
+from app.api import callbacks, content, docs, errors, health, input_links, keys, library, models, pages, videos
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
 from app.db.session import Database
-from app.domain import catalogue
-from app.domain.catalogue import LOCAL
 from app.media.fetch import Fetcher
-from app.media.network import NetworkPolicy
 from app.media.store import MediaStore
-from app.providers.local.adapter import LocalProvider
 from app.services.accounts import Accounts
 from app.services.breakers import Breakers
 from app.services.callbacks import Callbacks
@@ -34,23 +28,26 @@ from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.routing import Router
 from app.services.videos import Videos
+from app.startup import (
+    StartupError,
+    build_providers,
+    database_url,
+    download_policy,
+    load_catalogue,
+    lock,
+    network_policy,
+)
+from app.startup import input_links as input_links_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
 
     from app.config import Settings
-    from app.providers.base import Provider
 
 log = structlog.get_logger()
 
 _PREFIXES = ("/v1", "/openai/v1")  # OpenAI's, and Lumenfall's documented one
-_KEYS = {"fal": "FAL_KEY", "aimlapi": "AIMLAPI_KEY", "xai": "XAI_API_KEY"}
 _POLL_MS = 1000  # what a client is told to wait between polls
-
-
-class StartupError(Exception):
-    """The gateway must not start; the message says what the operator can do."""
 
 
 def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> FastAPI:
@@ -79,7 +76,15 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     )
     errors.install(app)
     api = APIRouter()
-    for room in (library, content, videos, models, keys, callbacks):  # literal paths before /videos/{video_id}
+    for room in (
+        library,
+        content,
+        videos,
+        models,
+        keys,
+        callbacks,
+        input_links,
+    ):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
     app.include_router(health.router)
     pages.install(app)
@@ -89,54 +94,6 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
     app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)
     app.add_middleware(RequestContext)
     return app
-
-
-def _providers(settings: Settings, scratch: Path) -> dict[str, Provider]:
-    """Build the providers that are configured, in order of preference; with no key at all, the local one."""
-    known: dict[str, Callable[[], Provider] | None] = {
-        LOCAL: lambda: LocalProvider(scratch),
-    }
-    wanted = settings.providers or tuple(name for name in known if known[name] and name != LOCAL) or (LOCAL,)
-    return {name: _build(known, name) for name in wanted}
-
-
-def _build(known: Mapping[str, Callable[[], Provider] | None], name: str) -> Provider:
-    if name not in known:
-        raise StartupError(f"REELGATE_PROVIDERS names {name!r}; this version has: {', '.join(known)}.")
-    build = known[name]
-    if build is None:
-        raise StartupError(f"REELGATE_PROVIDERS names {name!r}, which has no key: set {_KEYS[name]}.")
-    return build()
-
-
-def _download_policy(settings: Settings) -> NetworkPolicy:
-    """Results come from public hosts, or from the host of a provider that the operator himself put elsewhere."""
-    urls = (settings.fal_queue_url, settings.aimlapi_url, settings.xai_url)
-    own = [host for host in (urlsplit(url).hostname for url in urls if url.startswith("http://")) if host]
-    return _network_policy(",".join([settings.allow_private_networks, *own]).strip(","))
-
-
-def _network_policy(text: str) -> NetworkPolicy:
-    try:
-        return NetworkPolicy.parse(text)
-    except ValueError as error:
-        raise StartupError(f"REELGATE_ALLOW_PRIVATE_NETWORKS: {error}.") from error
-
-
-def database_url(settings: Settings) -> str:
-    """Return where the database is."""
-    return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'reelgate.sqlite3'}"
-
-
-@contextmanager
-def lock(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder alone: SQLite has one writer. Raises StartupError when another process has it."""
-    with (data_dir / "reelgate.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartupError(f"Another gateway is using the data folder {data_dir.absolute()}.") from None
-        yield
 
 
 @asynccontextmanager
@@ -155,21 +112,22 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     shutil.rmtree(uploads, ignore_errors=True)  # what requests left that a killed process was answering
     for folder in (scratch, uploads):
         folder.mkdir(exist_ok=True)
-    known = catalogue.builtin()
-    providers = _providers(settings, scratch)
-    fetcher = Fetcher(_network_policy(settings.allow_private_networks))
+    known = load_catalogue(settings)
+    providers = build_providers(settings, scratch)
+    fetcher = Fetcher(network_policy(settings.allow_private_networks))
     database = Database(database_url(settings))
     await database.migrate()
     await database.start()
     store = MediaStore.open(data / "media")
-    inputs = Inputs(database, store, fetcher)
+    links = Links(load_secret(data), clock)
+    inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links))
     pace = Pace()
     context = Context(
         database=database,
         providers=providers,
         store=store,
         inputs=inputs,
-        downloads=Fetcher(_download_policy(settings)),
+        downloads=Fetcher(download_policy(settings)),
         scratch=scratch,
         clock=clock,
         breakers=Breakers(clock),
@@ -195,7 +153,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
         callbacks=Callbacks(database, providers, clock, engine.wake),
         library=Library(database, store, clock),
         accounts=accounts,
-        links=Links(load_secret(data), clock),
+        links=links,
         store=store,
         database=database,
         catalogue=known,

@@ -8,14 +8,16 @@ from app.domain.jobs import State, public_status
 from app.domain.pricing import dollars
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.db.tables import OutputRow, VideoRow
     from app.db.videos import Video
     from app.domain.plain import Json
     from app.services.links import Links
 
 
-def video_object(video: Video, base_url: str, links: Links, provider_name: str) -> dict[str, Json]:
-    """Build the public video object (`schemas.VideoObject`)."""
+def video_object(video: Video, base_url: str, links: Links, titles: Mapping[str, str]) -> dict[str, Json]:
+    """Build the public video object (`schemas.VideoObject`); `titles` names the providers for people."""
     row = video.row
     outputs = [_output(row, output, base_url, links) for output in video.outputs]
     finished = row.status == "completed"
@@ -38,7 +40,7 @@ def video_object(video: Video, base_url: str, links: Links, provider_name: str) 
         "output": {name: first[name] for name in _FILE_FACTS} if first else None,
         "outputs": list(outputs),
         "n": row.n,
-        "metadata": _metadata(video, provider_name),
+        "metadata": _metadata(video, titles),
         "warnings": list(row.warnings),
     }
 
@@ -65,16 +67,24 @@ def _output(video: VideoRow, output: OutputRow, base_url: str, links: Links) -> 
     }
 
 
-def _metadata(video: Video, provider_name: str) -> dict[str, Json]:
+def executed_by(video: Video) -> tuple[str, str]:
+    """Return who makes the video and under which model id: the provider of the first output that was or is made."""
+    made = [output for output in video.outputs if output.state == State.COMPLETED] or list(video.outputs)
+    provider = made[0].provider
+    return provider, f"{provider}/{video.row.executed_model.partition('/')[2]}"
+
+
+def _metadata(video: Video, titles: Mapping[str, str]) -> dict[str, Json]:
     """Put the caller's own pairs and the gateway's facts together; money in dollars."""
     row = video.row
     costs = [output.cost for output in video.outputs]
     known = [cost for cost in costs if cost is not None]
+    provider, executed_model = executed_by(video)
     return {
         **row.pairs,
-        "provider": row.provider,
-        "provider_name": provider_name,
-        "executed_model": row.executed_model,
+        "provider": provider,
+        "provider_name": titles.get(provider, provider),
+        "executed_model": executed_model,
         "upstream_id": next((str(o.operation["id"]) for o in video.outputs if o.operation), None),
         "cost_estimate": None if row.cost_estimate is None else dollars(row.cost_estimate),
         "cost": dollars(sum(known)) if known else None,

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from app.api import docs, schemas
 from app.api.deps import Client, Folder, Gateway, Services, base_url
 from app.api.forms import Body, read_body
-from app.api.present import video_object
+from app.api.present import executed_by, video_object
 from app.api.queries import ListQuery
 from app.db.videos import Page, Video
 from app.domain.catalogue import Mode
@@ -178,13 +178,13 @@ def _answer(request: Request, gateway: Gateway, video: Video, headers: dict[str,
     headers = headers or {}
     if video.row.status in ("queued", "in_progress"):
         headers["openai-poll-after-ms"] = str(gateway.default_poll_ms)
+    headers["x-reelgate-provider"], headers["x-reelgate-model"] = executed_by(video)
     return JSONResponse(_show(request, gateway, video), headers=headers)
 
 
 def _show(request: Request, gateway: Gateway, video: Video) -> dict[str, Json]:
-    provider = gateway.providers.get(video.row.provider)
-    name = provider.title if provider else video.row.provider
-    return video_object(video, base_url(request, gateway), gateway.links, name)
+    titles = {name: provider.title for name, provider in gateway.providers.items()}
+    return video_object(video, base_url(request, gateway), gateway.links, titles)
 
 
 def _estimate(wanted: VideoRequest, plan: Plan) -> dict[str, object]:

@@ -72,7 +72,8 @@ def check(answer: httpx.Response) -> httpx.Response:
 @contextmanager
 def _embedded(settings: Settings) -> Iterator[str]:
     from app.cli.serve import make_server  # noqa: PLC0415 - only when no gateway runs
-    from app.main import StartupError, create_app  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
+    from app.startup import StartupError  # noqa: PLC0415
 
     listener = socket.create_server(("127.0.0.1", 0))
     configure_logs("text", "error")

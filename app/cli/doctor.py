@@ -18,6 +18,7 @@ from app.cli.connection import find_running
 from app.cli.terminal import load_settings, out
 from app.media.errors import MediaError
 from app.media.probe import inspect_video
+from app.providers.base import Checks, ProviderError
 from app.providers.local.spec import RenderSpec
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _FREE_GIB = 1.0
 
 
 def doctor() -> None:
-    """Check this machine: Python, data folder, database, renderer, address. Ends with status 1 if anything is wrong."""
+    """Check this machine and its providers, without spending. Ends with status 1 if anything is wrong."""
     settings = load_settings()
     results = [
         _python(),
@@ -36,6 +37,8 @@ def doctor() -> None:
         asyncio.run(_renderer()),
         _gateway(settings),
         _auth(settings),
+        *asyncio.run(_providers(settings)),
+        _callbacks(settings),
     ]
     raise typer.Exit(0 if all(results) else 1)
 
@@ -76,6 +79,33 @@ async def _renderer() -> bool:
         except (children.ChildError, MediaError) as error:
             return _say("renderer", f"cannot render: {error}", "")
     return _say("renderer", None, f"H.264 and AAC work ({facts.num_frames} frames, {facts.width}x{facts.height})")
+
+
+async def _providers(settings: Settings) -> list[bool]:
+    """Ask each configured provider how it stands, without spending."""
+    from app.startup import StartupError, build_providers  # noqa: PLC0415 - the help should not wait for the framework
+
+    try:
+        providers = build_providers(settings, settings.data_dir / "scratch")
+    except StartupError as error:
+        return [_say("providers", str(error), "")]
+    results: list[bool] = []
+    for name, provider in providers.items():
+        if isinstance(provider, Checks):
+            try:
+                results.append(_say(name, None, await provider.check()))
+            except ProviderError as error:
+                results.append(_say(name, str(error), ""))
+        else:
+            results.append(_say(name, None, provider.title))
+        await provider.close()
+    return results
+
+
+def _callbacks(settings: Settings) -> bool:
+    if settings.public_url:
+        return _say("callbacks", None, f"providers tell of the end at {settings.public_url}/v1/callbacks")
+    return _say("callbacks", None, "REELGATE_PUBLIC_URL is unset: ends are found by polling, uploads go as data")
 
 
 def _gateway(settings: Settings) -> bool:

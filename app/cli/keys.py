@@ -82,8 +82,8 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, key_….")]
 def _offline(settings: Settings, work: Callable[[Accounts], Awaitable[T]]) -> T:
     """Do the work in the data folder itself, which no gateway may be using."""
     from app.db.session import Database  # noqa: PLC0415 - only when no gateway runs
-    from app.main import StartupError, database_url, lock  # noqa: PLC0415
     from app.services.accounts import Accounts  # noqa: PLC0415
+    from app.startup import StartupError, database_url, lock  # noqa: PLC0415
 
     async def run() -> T:
         settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,8 @@ def serve(
         )
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.")
-    from app.main import StartupError, create_app  # noqa: PLC0415 - the help should not wait for the framework
+    from app.main import create_app  # noqa: PLC0415 - the help should not wait for the framework
+    from app.startup import StartupError  # noqa: PLC0415
 
     configure_logs(settings.log_format, settings.log_level)
     app = create_app(settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select, update
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from app.domain.jobs import Operation, Transition
     from app.domain.plain import Json
+    from app.domain.sizing import ParameterWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,15 @@ def _show_facts(video: VideoRow, outputs: Sequence[OutputRow]) -> None:
     video.size = f"{first.width}x{first.height}"
     if video.mode in (Mode.EDIT, Mode.EXTEND):
         video.seconds = seconds_text(first.duration)
+
+
+async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[ParameterWarning]) -> None:
+    """Add to what the client is told, each thing once."""
+    if warnings:
+        video = await session.get_one(VideoRow, video_id, populate_existing=True)
+        told = [asdict(warning) for warning in warnings]
+        video.warnings = [*video.warnings, *(each for each in told if each not in video.warnings)]
+        await session.flush()
 
 
 async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:

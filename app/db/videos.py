@@ -51,6 +51,14 @@ async def get_linked(session: AsyncSession, video_id: str) -> Video | None:
     return None if row is None else Video(row, await _outputs(session, [video_id]))
 
 
+async def input_type(session: AsyncSession, video_id: str, index: int) -> str | None:
+    """Return the MIME type of one input of a video."""
+    order = await session.scalar(select(VideoRow.order).where(VideoRow.id == video_id))
+    inputs = order["inputs"] if order else None
+    item = inputs[index] if isinstance(inputs, list) and 0 <= index < len(inputs) else None
+    return str(item["content_type"]) if isinstance(item, dict) else None
+
+
 async def list_page(session: AsyncSession, owner: str, page: Page) -> tuple[list[Video], bool]:
     """Return a page of this owner's videos, newest first unless `ascending`, and whether more follow.
 

@@ -40,6 +40,7 @@ class Input:
     width: int = 0
     height: int = 0
     seconds: float = 0.0
+    note: str | None = None  # for the client: what may not work about it
 
 
 @dataclass(frozen=True, slots=True)

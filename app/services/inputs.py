@@ -7,7 +7,7 @@ never breaks a job that was accepted, and removing a job's inputs is one prefix.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 from pydantic import TypeAdapter
 
@@ -20,6 +20,7 @@ from app.media.probe import inspect_image, inspect_video
 from app.providers.base import Input, PlacesInputs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from app.db.session import Database
@@ -50,6 +51,7 @@ class Kept:
 
 
 _KEPT = TypeAdapter(list[Kept])
+InputLinks: TypeAlias = "Callable[[str], str]"  # the key of a kept input → an address that providers can fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,10 @@ class Gathered:
 class Inputs:
     """Gathers, keeps and hands out inputs."""
 
-    def __init__(self, database: Database, store: MediaStore, fetcher: Fetcher) -> None:
+    def __init__(
+        self, database: Database, store: MediaStore, fetcher: Fetcher, links: InputLinks | None = None
+    ) -> None:
+        self._links = links
         self._database = database
         self._store = store
         self._fetcher = fetcher
@@ -111,14 +116,15 @@ class Inputs:
             path = folder / f"input-{index}"
             if item.key:
                 await self._store.download(item.key, path)
-                given = _given(item, path)
+                given = replace(_given(item, path), link=self._links(item.key) if self._links else None)
             elif isinstance(provider, PlacesInputs):
                 given = Input(item.kind, url=item.url)
             else:
                 await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
                 given = _given(await _inspect(item.kind, path), path)
             if isinstance(provider, PlacesInputs):
-                given = replace(given, url=(await provider.place_input(given)).url)
+                placed = await provider.place_input(given)
+                given = replace(given, url=placed.url, note=placed.warning)
             found.append(given)
         return found
 

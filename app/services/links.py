@@ -34,6 +34,16 @@ class Links:
         genuine = hmac.compare_digest(self._sign(video_id, index, expires).encode(), signature.encode())
         return genuine and self.clock() < expires
 
+    def input_query(self, video_id: str, index: int) -> str:
+        """Return the query string that opens /inputs/{video}/{index}: for providers that fetch inputs themselves."""
+        expires = int(self.clock()) + _LIFETIME
+        return f"expires={expires}&signature={self._sign(f'inputs/{video_id}', index, expires)}"
+
+    def allows_input(self, video_id: str, index: int, expires: int, signature: str) -> bool:
+        """Say whether the link to an input is ours and still valid."""
+        genuine = hmac.compare_digest(self._sign(f"inputs/{video_id}", index, expires).encode(), signature.encode())
+        return genuine and self.clock() < expires
+
     def _sign(self, video_id: str, index: int, expires: int) -> str:
         return hmac.new(self.secret, f"{video_id}:{index}:{expires}".encode(), hashlib.sha256).hexdigest()
 

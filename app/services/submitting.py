@@ -18,6 +18,7 @@ from app.db import outputs
 from app.domain import jobs
 from app.domain.catalogue import Mode
 from app.domain.jobs import State
+from app.domain.sizing import ParameterWarning
 from app.media.errors import MediaError
 from app.providers.base import (
     Finds,
@@ -94,20 +95,21 @@ class Submitting:
             await self._refused(job, error, order.submission_id)
         else:
             context.breakers.worked(job.provider)
-            await self._accept(job, order.submission_id, operation)
+            await self._accept(job, order, operation)
 
     async def _refused(self, job: Job, error: ProviderError, submission: str | None = None) -> None:
         """Act on an authoritative no: fail where the input is at fault, else try the next offer."""
         context = self.context
         if isinstance(error, Rejected):
             story = entry(job, "refused", code=error.code, message=str(error))
-            await self._close(job, submission, jobs.failed(job, error.code, str(error), context.clock(), story))
+            refused = jobs.failed(job, error.code, str(error), context.clock(), story)
+            await self._close(job, submission, refused, str(error))
             return
         if isinstance(error, Misconfigured):
             story = entry(job, "refused", code=error.code, message=str(error))
             moved = self._next_offer(job, context.clock(), story)
             failed = jobs.failed(job, final_code(job, error.code), str(error), context.clock(), story)
-            await self._close(job, submission, moved or failed)
+            await self._close(job, submission, moved or failed, str(error))
             return
         context.breakers.failed(job.provider)
         wait = error.retry_after if isinstance(error, Transient) else 0.0
@@ -145,12 +147,13 @@ class Submitting:
             submission = await outputs.last_submission(session, job)
         provider = context.providers.get(job.provider)
         if submission is not None and provider and isinstance(provider, Finds):
-            operation = await provider.find_submission(await self._order(job, provider, submission.id))
+            order = await self._order(job, provider, submission.id)
+            operation = await provider.find_submission(order)
             if operation is None:
                 again = jobs.resubmit(job, context.clock())
                 await self._not_accepted(job, submission.id, "not accepted, says the provider", again)
             else:
-                await self._accept(job, submission.id, operation)
+                await self._accept(job, order, operation)
             return
         if submission is not None and context.clock() < submission.intent_at + context.settle_seconds:
             await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason="still unknown")
@@ -170,12 +173,13 @@ class Submitting:
 
         return await self.context.database.write(work)
 
-    async def _accept(self, job: Job, submission: str, operation: Operation) -> None:
+    async def _accept(self, job: Job, order: Order, operation: Operation) -> None:
         context, now = self.context, self.context.clock()
         transition = jobs.accepted(job, operation, now, now + _FIRST_POLL_SECONDS)
 
         async def work(session: AsyncSession) -> bool:
-            await outputs.answer_submission(session, submission, now, operation=operation)
+            await outputs.answer_submission(session, order.submission_id, now, operation=operation)
+            await outputs.add_warnings(session, job.video_id, _notes(order))
             return await outputs.apply(session, transition) is not None
 
         context.log(job, State.RUNNING, applied=await context.database.write(work))
@@ -231,6 +235,16 @@ def _same(one: dict[str, Json], other: dict[str, Json]) -> bool:
 def _round(job: Job) -> float:
     first, most = _ROUND_SECONDS
     return min(most, first * float(2 ** min(max(0, job.attempts - 1), 8)))
+
+
+def _notes(order: Order) -> list[ParameterWarning]:
+    """Say what may not work about the inputs as they were sent."""
+    inputs = [*order.images, *([order.video] if order.video else [])]
+    return [
+        ParameterWarning("input_reference", "converted", item.kind, "data URI", item.note)
+        for item in inputs
+        if item.note
+    ]
 
 
 def _offer(job: Job) -> Offer:

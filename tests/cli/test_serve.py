@@ -59,7 +59,21 @@ def test_a_public_address_without_a_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_provider_is_refused(tmp_path: Path) -> None:
-    assert "REELGATE_PROVIDERS names 'fall'; this version has: local" in refused(tmp_path, REELGATE_PROVIDERS="fall")
+    said = refused(tmp_path, REELGATE_PROVIDERS="fall")
+    assert "REELGATE_PROVIDERS names 'fall'; this version has: fal, aimlapi, xai, local" in said
+
+
+def test_a_provider_without_its_key_is_refused_with_the_name_of_the_key(tmp_path: Path) -> None:
+    said = refused(tmp_path, REELGATE_PROVIDERS="xai,local")
+    assert "REELGATE_PROVIDERS names 'xai', which has no key: set XAI_API_KEY" in said
+
+
+def test_a_mistake_in_the_operators_catalogue_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text('[aliases]\nfast = "grok-imagine-video"\nslow = "no-such-model"\n')
+    said = refused(tmp_path, REELGATE_CATALOGUE=str(path))
+    assert "models.toml" in said
+    assert "line 3" in said
 
 
 def test_a_second_gateway_on_the_same_folder_is_refused(tmp_path: Path) -> None:
