@@ -21,20 +21,25 @@ if TYPE_CHECKING:
 _POLICY = frozenset({"content_policy_violation"})
 _TIMEOUTS = frozenset({"generation_timeout", "request_timeout", "startup_timeout"})
 _CANCELLED = "client_cancelled"
-_INFRASTRUCTURE = _TIMEOUTS | {
-    "internal_server_error",
-    "downstream_service_error",
-    "downstream_service_unavailable",
-    "runner_scheduling_failure",
-    "runner_connection_timeout",
-    "runner_disconnected",
-    "runner_connection_refused",
-    "runner_connection_error",
-    "runner_incomplete_response",
-    "runner_server_error",
-    "client_disconnected",
-    "internal_error",
-}
+_MODEL_TROUBLE = frozenset(
+    {"generation_timeout", "internal_server_error", "downstream_service_error", "downstream_service_unavailable"}
+)
+_INFRASTRUCTURE = (
+    _TIMEOUTS
+    | _MODEL_TROUBLE
+    | {
+        "runner_scheduling_failure",
+        "runner_connection_timeout",
+        "runner_disconnected",
+        "runner_connection_refused",
+        "runner_connection_error",
+        "runner_incomplete_response",
+        "runner_server_error",
+        "client_disconnected",
+        "internal_error",
+    }
+)
+_OF_THE_JOB = _POLICY | _MODEL_TROUBLE | {_CANCELLED}  # never about the question that was asked
 _NOTHING_MADE = "no_media_generated"  # the model ran and made nothing; fal says not to retry
 _NOT_FOUND = "NOT_FOUND"
 _CLIENT_GONE = 499
@@ -117,14 +122,14 @@ def denial(complaint: Complaint) -> Misconfigured:
 def is_final(status: int, complaint: Complaint, *, told: bool) -> bool:
     """Say whether an error result is the end of the job; `told`: the status has said so already.
 
-    Else a 429, a 5xx without a type and the like may be about the question rather than about the job. A denied key
-    without a type is about the key even then: fal locks accounts at any time.
+    Else a 429, a 5xx and the like may be about the question rather than about the job, unless the type says more. A
+    denied key is about the key even then: fal locks accounts at any time.
     """
+    if complaint.kind in _OF_THE_JOB:
+        return True
     if status in _DENIED:
-        return bool(complaint.kind)
-    if told or status in _AGAIN:
-        return told
-    return bool(complaint.kind) or (status < _SERVER and status not in _UNDECIDED)
+        return False
+    return told or (status < _SERVER and status not in _AGAIN | _UNDECIDED)
 
 
 def failure(status: int, complaint: Complaint, *, unbilled: bool, retryable: bool, cost: int | None) -> Failed:

@@ -85,7 +85,7 @@ class Storage:
 
     def _is_safe(self, url: str) -> bool:
         """Say whether a file may go there: over https, or to the very host that was set up."""
-        return url.startswith(("https://", f"{origin(self._rest)}/"))
+        return url.isascii() and url.isprintable() and url.startswith(("https://", f"{origin(self._rest)}/"))
 
 
 def _size(path: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,10 @@ from app.domain.catalogue import Mode, Wire
 from app.providers.base import Order
 from app.providers.fal import FalProvider
 from tests.upstreams.fal import KEY, FakeFal, Settings
+from tests.upstreams.running import run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.upstreams.ledger import Ledger
 
@@ -51,6 +52,12 @@ class Bench:
     def ledger(self) -> Ledger:
         return self.fake.ledger
 
+    def fresh(self) -> Bench:
+        """Forget what the last test did."""
+        self.ledger.clear()
+        self.fake.rules.clear()
+        return self
+
     @asynccontextmanager
     async def provider(self, **changes: Any) -> AsyncIterator[FalProvider]:
         """Make an adapter; afterwards, no key may have gone where none belongs."""
@@ -63,9 +70,12 @@ class Bench:
         assert self.ledger.leaks == []
 
 
-def new_fake() -> FakeFal:
-    """Make a fake whose jobs end as soon as they are asked for."""
-    return FakeFal(Settings(queue=0, run=0, callback_backoff=0.01))
+@contextmanager
+def serve() -> Iterator[Bench]:
+    """Serve a fake whose jobs end as soon as they are asked for."""
+    fake = FakeFal(Settings(queue=0, run=0, callback_backoff=0.01))
+    with run(fake.app) as url:
+        yield Bench(fake, url)
 
 
 def order(**changes: Any) -> Order:
@@ -79,3 +89,18 @@ def picture(width: int = 16, height: int = 16, *, noise: bool = False) -> bytes:
     pixels = os.urandom(width * height * 3) if noise else bytes(width * height * 3)
     Image.frombytes("RGB", (width, height), pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def entry(kind: str, message: str = "no", *place: str, **more: Any) -> dict[str, Any]:
+    """Make one entry of a `detail` list."""
+    return {"loc": ["body", *place], "msg": message, "type": kind, **more}
+
+
+def listed(kind: str) -> dict[str, Any]:
+    """Make a model error of one entry."""
+    return {"detail": [entry(kind, "no", "prompt")]}
+
+
+def request_error(kind: str) -> dict[str, Any]:
+    """Make a request error."""
+    return {"detail": "no", "error_type": kind}

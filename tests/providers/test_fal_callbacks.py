@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.providers.base import Rejected, Transient
 from app.providers.fal_callbacks import read_keys
-from tests.providers.fal_bench import ORDER, Bench, new_fake, order
+from tests.providers.fal_bench import ORDER, Bench, order, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.running import run
@@ -28,16 +28,13 @@ BODY = b'{"request_id": "r-1", "status": "OK"}'
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Bench]:
-    fake = new_fake()
-    with run(fake.app) as url:
-        yield Bench(fake, url)
+    with serve() as bench:
+        yield bench
 
 
 @pytest.fixture
 def bench(served: Bench) -> Bench:
-    served.ledger.clear()
-    served.fake.rules.clear()
-    return served
+    return served.fresh()
 
 
 def _without(name: str) -> Callable[[dict[str, str]], None]:
@@ -94,9 +91,8 @@ async def test_a_genuine_one_names_its_request_again_and_again(bench: Bench, ahe
 @pytest.fixture
 def moved() -> Iterator[Bench]:
     """Make a bench of its own, whose clock and keys may change."""
-    fake = new_fake()
-    with run(fake.app) as url:
-        yield Bench(fake, url)
+    with serve() as bench:
+        yield bench
 
 
 async def test_the_key_set_is_fetched_for_strangers_but_not_for_each(moved: Bench) -> None:

@@ -9,47 +9,24 @@ import pytest
 
 from app.providers import http
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
-from app.providers.fal_errors import Complaint, failure, read_error
-from app.providers.fal_results import billable_units, micro_dollars, read_result, read_status, video_url
-from app.providers.http import Reply
-from tests.providers.fal_bench import ORDER, Bench, new_fake, order
+from tests.providers.fal_bench import ORDER, Bench, entry, listed, order, request_error, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.fal_checks import BAD_FORMAT, EXHAUSTED, NO_USER
-from tests.upstreams.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.domain.plain import Json
-
-Answer = Pending | Succeeded | Failed
-
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Bench]:
-    fake = new_fake()
-    with run(fake.app) as url:
-        yield Bench(fake, url)
+    with serve() as bench:
+        yield bench
 
 
 @pytest.fixture
 def bench(served: Bench) -> Bench:
-    served.ledger.clear()
-    served.fake.rules.clear()
-    return served
-
-
-def entry(kind: str, message: str = "no", *place: str, **more: Any) -> dict[str, Any]:
-    return {"loc": ["body", *place], "msg": message, "type": kind, **more}
-
-
-def listed(kind: str) -> dict[str, Any]:
-    return {"detail": [entry(kind, "no", "prompt")]}
-
-
-def request_error(kind: str) -> dict[str, Any]:
-    return {"detail": "no", "error_type": kind}
+    return served.fresh()
 
 
 LOCKED = "provider_balance_exhausted"
@@ -230,7 +207,10 @@ POLLS = [
     ("result", do.half(), Transient),
     ("result", do.half(short=True), Transient),
     ("result", do.cut(reset=True), Transient),
+    ("result", do.answer(500, request_error("internal_error")), Transient),
+    ("result", do.answer(499, request_error("client_disconnected")), Transient),
     # the operator's turn
+    ("result", do.answer(403, {"error": {"type": "authorization_error", "message": "no"}}), Misconfigured),
     ("status", do.answer(401, {"detail": NO_USER}), Misconfigured),
     ("status", do.answer(403, {"detail": EXHAUSTED}), Misconfigured),
     ("result", do.answer(401, {"detail": NO_USER}), Misconfigured),
@@ -248,6 +228,7 @@ POLLS = [
     # an end that the status did not tell of
     ("result", do.answer(422, listed("content_policy_violation")), "moderation_blocked"),
     ("result", do.answer(500, listed("internal_server_error")), "provider_error"),
+    ("result", do.answer(499, request_error("client_cancelled")), "cancelled"),
     ("result", do.answer(200, {"detail": "no video for you"}), "provider_error"),
     ("result", do.answer(200, [1]), "provider_error"),
 ]
@@ -268,136 +249,3 @@ async def test_a_poll_that_goes_wrong(bench: Bench, call: Any, what: do.Do, expe
         if not isinstance(expected, str):
             assert isinstance(await fal.poll(operation), Succeeded)  # and the next one is fine
     assert len(bench.ledger.paid()) == 1
-
-
-TOLD = Complaint("", "Invalid status code: 422")
-URL = "https://v3.fal.media/a.mp4"
-VIDEO: Json = {"video": {"url": URL}}
-
-
-@pytest.mark.parametrize(
-    ("reply", "told", "expected"),
-    [
-        # the failure's details have expired: what the status told must do
-        (Reply(404, {}, {"status": "NOT_FOUND"}), TOLD, Failed("provider_error", TOLD.message)),
-        (
-            Reply(404, {}, {"status": "NOT_FOUND"}),
-            Complaint("content_policy_violation", "flagged"),
-            Failed("moderation_blocked", "flagged"),
-        ),
-        # the type in the status, the words in the result
-        (
-            Reply(500, {}, {"detail": "boom"}),
-            Complaint("runner_server_error", "x"),
-            Failed("provider_error", "boom", elsewhere=True),
-        ),
-        # a paid video is delivered, whatever the status says
-        (Reply(200, {"x-fal-billable-units": "1"}, VIDEO), TOLD, Succeeded(url=URL, cost=50_000)),
-        (Reply(200, {"x-fal-billable-units": "0"}, VIDEO), None, Succeeded(url=URL, cost=0)),
-        (Reply(200, {}, VIDEO), None, Succeeded(url=URL)),
-        (Reply(200, {}, {}), TOLD, Failed("provider_error", TOLD.message)),
-        # a 4xx without billable units may have been charged; the newer and the older retry header
-        (Reply(400, {}, request_error("downstream_service_error")), TOLD, Failed("provider_error", "no")),
-        (
-            Reply(422, {"x-fal-billable-units": "0", "x-fal-needs-retry": "1"}, listed("no_media_generated")),
-            TOLD,
-            Failed("provider_error", "prompt: no", elsewhere=True),
-        ),
-        (
-            Reply(422, {"x-fal-billable-units": "0", "x-fal-retryable": "true"}, listed("a_type_of_tomorrow")),
-            TOLD,
-            Failed("provider_error", "prompt: no", elsewhere=True),
-        ),
-        (
-            Reply(422, {"x-fal-billable-units": "0", "x-fal-retryable": "true"}, listed("content_policy_violation")),
-            TOLD,
-            Failed("moderation_blocked", "prompt: no"),
-        ),
-        # "a 5xx is never billed", but the header knows better
-        (
-            Reply(500, {"x-fal-billable-units": "2"}, listed("internal_server_error")),
-            TOLD,
-            Failed("provider_error", "prompt: no", 100_000),
-        ),
-    ],
-)
-def test_results_that_the_fake_does_not_give(reply: Reply, told: Complaint | None, expected: Answer) -> None:
-    assert read_result(reply, told, 0.05) == expected
-
-
-def test_a_lock_is_about_the_key_even_for_a_failed_job() -> None:
-    with pytest.raises(Misconfigured):
-        read_result(Reply(403, {}, {"detail": EXHAUSTED}), TOLD, None)
-    assert failure(403, Complaint("x", "m"), unbilled=True, retryable=False, cost=None).code == "invalid_input"
-
-
-def test_a_failed_status_carries_its_words() -> None:
-    read = read_status(Reply(200, {}, {"status": "COMPLETED", "error_type": "internal_error"}))
-    assert getattr(read, "error", None) == Complaint("internal_error", "internal_error")
-
-
-@pytest.mark.parametrize(
-    ("body", "headers", "complaint"),
-    [
-        (
-            {"detail": [entry("missing", "Field required", "prompt")]},
-            {},
-            Complaint("missing", "prompt: Field required"),
-        ),
-        ({"detail": [{"type": "t"}]}, {}, Complaint("t", "t")),
-        ({"detail": [{"loc": "odd"}]}, {}, Complaint("", "not accepted")),
-        ({"detail": {"msg": "alone", "type": "t"}}, {}, Complaint("t", "alone")),
-        ({"detail": "text"}, {"x-fal-error-type": "t"}, Complaint("t", "text")),
-        ({"detail": ""}, {}, Complaint("", "no reason given")),
-        ({"error": "text", "error_type": "t"}, {}, Complaint("t", "text")),
-        ({"error": {"type": "t", "message": "m"}}, {}, Complaint("t", "m")),
-        ({"status": "NOT_FOUND"}, {}, Complaint("NOT_FOUND", "NOT_FOUND")),
-        (
-            {"detail": [entry("t", "secret", "url", input="data:…")] * 9},
-            {},
-            Complaint("t", "; ".join(["url: secret"] * 5)),
-        ),
-        ({"detail": []}, {}, None),
-        ({"detail": [7]}, {}, None),
-        ({}, {}, None),
-        ([], {}, None),
-        (None, {}, None),
-    ],
-)
-def test_every_shape_of_an_error_is_read(body: Json, headers: dict[str, str], complaint: Complaint | None) -> None:
-    assert read_error(Reply(422, headers, body)) == complaint
-
-
-@pytest.mark.parametrize(
-    ("body", "url"),
-    [
-        (VIDEO, URL),
-        ({"video": [{"url": "https://a/1.mp4"}, {"url": "https://a/2.mp4"}]}, "https://a/1.mp4"),
-        ({"videos": [{"url": "https://a/1.mp4"}]}, "https://a/1.mp4"),
-        ({"video": "https://a/1.mp4"}, "https://a/1.mp4"),
-        ({"video": None, "videos": []}, None),
-        ({"video": {"url": "file:///etc/passwd"}}, None),
-        ({"video": {"url": 7}}, None),
-        ([], None),
-    ],
-)
-def test_the_video_is_found_in_every_output_shape(body: Json, url: str | None) -> None:
-    assert video_url(body) == url
-
-
-@pytest.mark.parametrize(
-    ("units", "price", "cost"),
-    [
-        ("8.439999999999998", 0.05, 422_000),
-        ("0.00001", 0.05, 1),  # half up
-        ("0", None, 0),
-        ("1", None, None),
-        ("", 0.05, None),
-        ("NaN", 0.05, None),
-        ("-1", 0.05, None),
-        ("1e30", 0.05, None),
-        ("many", 0.05, None),
-    ],
-)
-def test_units_become_micro_dollars(units: str, price: float | None, cost: int | None) -> None:
-    assert micro_dollars(billable_units(Reply(200, {"x-fal-billable-units": units})), price) == cost

@@ -11,12 +11,11 @@ import pytest
 from app.domain.catalogue import Mode
 from app.providers import fal_storage
 from app.providers.base import Input, Misconfigured, Placed, Rejected, Succeeded, Transient
-from tests.providers.fal_bench import GROK, Bench, new_fake, order, picture
+from tests.providers.fal_bench import GROK, Bench, order, picture, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.fal_checks import EXHAUSTED
 from tests.upstreams.films import film
-from tests.upstreams.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +26,13 @@ LONG = "https://example.com/" + "a" * 2048
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Bench]:
-    fake = new_fake()
-    with run(fake.app) as url:
-        yield Bench(fake, url)
+    with serve() as bench:
+        yield bench
 
 
 @pytest.fixture
 def bench(served: Bench) -> Bench:
-    served.ledger.clear()
-    served.fake.rules.clear()
-    return served
+    return served.fresh()
 
 
 @pytest.mark.parametrize(
