@@ -24,10 +24,10 @@ _CANCELLED = "client_cancelled"
 _MODEL_TROUBLE = frozenset(
     {"generation_timeout", "internal_server_error", "downstream_service_error", "downstream_service_unavailable"}
 )
-_INFRASTRUCTURE = (
-    _TIMEOUTS
-    | _MODEL_TROUBLE
-    | {
+_INFRASTRUCTURE = frozenset(
+    {
+        *_TIMEOUTS,
+        *_MODEL_TROUBLE,
         "runner_scheduling_failure",
         "runner_connection_timeout",
         "runner_disconnected",
