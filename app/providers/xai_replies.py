@@ -2,7 +2,8 @@
 
 Errors are `{"code", "error": str}`, `{"error": {"message", "type", "param", "code"}}` or `{"error": str}`
 (@ai-sdk/xai). Codes are gRPC's words in three spellings, and "invalid-argument" also stands for a wrong key, a
-moderated input and an account without retention: where the code says no more, the text decides.
+moderated input and an account without retention: where the code says no more, the text decides (by its beginning, where a text that quotes
+the user's words could be taken for the operator's fault).
 
 Moderation comes in three shapes, and blocked output is billed (docs.x.ai, pricing): done with `respect_moderation`
 false, failed with invalid_argument, and an HTTP error on the GET that has `usage` (vercel/ai #13390).
@@ -155,12 +156,12 @@ def _is_client_error(reply: Reply) -> bool:
 
 
 def _operators_fault(reply: Reply, said: str) -> Misconfigured | None:
-    if reply.status == HTTPStatus.UNAUTHORIZED or _WRONG_KEY.search(said):
+    if reply.status == HTTPStatus.UNAUTHORIZED or _WRONG_KEY.match(_text(reply)):
         return Misconfigured("xAI does not accept the key: check XAI_API_KEY.")
     may_be_money = reply.status in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
     if reply.status == HTTPStatus.PAYMENT_REQUIRED or (may_be_money and _NO_CREDITS.search(said)):
         return Misconfigured(said, "provider_balance_exhausted")
-    if (reply.status == HTTPStatus.FORBIDDEN and not _is_blocked(reply)) or _NO_RETENTION.search(said):
+    if (reply.status == HTTPStatus.FORBIDDEN and not _is_blocked(reply)) or _NO_RETENTION.match(_text(reply)):
         return Misconfigured(said)
     return None
 
