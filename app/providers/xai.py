@@ -107,8 +107,8 @@ def build_payload(order: Order) -> dict[str, Json]:
     `duration` is the added tail alone, and it takes no `user` (@ai-sdk/xai). The model may be named by the wire.
     """
     ours: dict[str, Json] = {"model": order.model, **order.wire.fixed, "prompt": prompt_text(order)}
-    if order.seconds is not None and order.mode is not Mode.EDIT:
-        ours["duration"] = order.seconds
+    if order.wire.seconds and order.seconds is not None and order.mode is not Mode.EDIT:
+        ours[order.wire.seconds] = order.seconds
     if order.user and order.mode is not Mode.EXTEND:
         ours["user"] = order.user
     if order.video:
@@ -120,8 +120,8 @@ def build_payload(order: Order) -> dict[str, Json]:
 
 def _new_picture(order: Order) -> dict[str, Json]:
     """Return what only a new video has: its shape, its scale and the images it is made from."""
-    chosen = {"aspect_ratio": order.ratio, "resolution": order.resolution}
-    fields: dict[str, Json] = {name: value for name, value in chosen.items() if value != AUTO}
+    chosen = ((order.wire.ratio, order.ratio), (order.wire.resolution, order.resolution))
+    fields: dict[str, Json] = {name: value for name, value in chosen if name and value != AUTO}
     if order.mode is Mode.REFERENCE:
         fields["reference_images"] = [{"url": image.url} for image in order.images]
     elif order.images:

@@ -2,8 +2,8 @@
 
 Errors are `{"code", "error": str}`, `{"error": {"message", "type", "param", "code"}}` or `{"error": str}`
 (@ai-sdk/xai). Codes are gRPC's words in three spellings, and "invalid-argument" also stands for a wrong key, a
-moderated input and an account without retention: where the code says no more, the text decides (by its beginning, where a text that quotes
-the user's words could be taken for the operator's fault).
+moderated input and an account without retention: where the code says no more, the text decides, and only by its
+beginning where the user's own words, quoted, could be taken for the operator's fault.
 
 Moderation comes in three shapes, and blocked output is billed (docs.x.ai, pricing): done with `respect_moderation`
 false, failed with invalid_argument, and an HTTP error on the GET that has `usage` (vercel/ai #13390).

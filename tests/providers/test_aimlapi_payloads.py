@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.domain.catalogue import Wire
+from app.domain.catalogue import Mode, Wire, builtin
 from app.providers.aimlapi import build_payload
+from app.providers.base import Input
 from tests.providers.test_aimlapi import HAILUO, IMAGE, ORDER, PICTURE, REFERENCE, SENT, V1, V15, Door, opened
 from tests.upstreams.aimlapi import FakeAimlApi
+from tests.upstreams.aimlapi_models import find
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
@@ -36,6 +38,15 @@ def fake(door: Door) -> FakeAimlApi:
 def url(fake: FakeAimlApi, door: Door) -> str:  # noqa: ARG001 - behind it
     return door.url
 
+
+CATALOGUE = builtin()
+OFFERED = [
+    (model.id, mode)
+    for model in CATALOGUE.models.values()
+    if "aimlapi" in model.offerings
+    for mode, spec in model.offerings["aimlapi"].modes.items()
+    if find(spec.endpoint)  # the fake knows some of them
+]
 
 # Every row of seed 003_…: the endpoint's seven fields, each as the vendor's page has it, and its two modes of images.
 PAYLOADS: list[tuple[str, Order, dict[str, Any]]] = [
@@ -131,3 +142,22 @@ async def test_the_exact_json_that_leaves(order: Order, body: dict[str, Any], fa
 def test_what_is_passed_through_never_replaces_what_was_priced() -> None:
     order = replace(ORDER, extra={"model": "dear", "duration": 15, "prompt": "x", "seed": 5})
     assert build_payload(order) == {"model": V1, **SENT, "aspect_ratio": "16:9", "seed": 5}
+
+
+@pytest.mark.parametrize(("model", "mode"), OFFERED)
+async def test_the_defaults_of_every_offering_are_taken(model: str, mode: Mode, fake: FakeAimlApi, url: str) -> None:
+    spec = CATALOGUE.models[model].offerings["aimlapi"].modes[mode]
+    order = replace(
+        ORDER,
+        model=model,
+        mode=mode,
+        endpoint=spec.endpoint,
+        wire=spec.wire,
+        ratio=spec.default_ratio,
+        resolution=spec.default_resolution,
+        seconds=spec.seconds.default if spec.seconds else None,
+        images=(Input("image", url=PICTURE),) * spec.images.max,
+    )
+    async with opened(url) as provider:
+        await provider.submit(order)
+    assert len(fake.ledger.paid()) == 1

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.domain.catalogue import Wire
+from app.domain.catalogue import Mode, Wire, builtin
+from app.providers.base import Input
 from app.providers.xai import build_payload
 from tests.providers.test_xai import (
     CLIP,
@@ -51,6 +52,13 @@ def url(fake: FakeXai, door: Door) -> str:  # noqa: ARG001 - behind it
     return door.url
 
 
+CATALOGUE = builtin()
+OFFERED = [
+    (model.id, mode)
+    for model in CATALOGUE.models.values()
+    if "xai" in model.offerings
+    for mode in model.offerings["xai"].modes
+]
 PAYLOADS: list[tuple[str, Order, str, dict[str, Any]]] = [
     ("text", ORDER, "generations", {**SENT, "aspect_ratio": "16:9"}),
     (
@@ -136,3 +144,23 @@ async def test_the_exact_json_that_leaves(
 def test_what_is_passed_through_never_replaces_what_was_priced() -> None:
     order = replace(ORDER, extra={"model": V15, "duration": 15, "prompt": "x", "output": {"upload_url": "u"}})
     assert build_payload(order) == {**SENT, "aspect_ratio": "16:9", "output": {"upload_url": "u"}}
+
+
+@pytest.mark.parametrize(("model", "mode"), OFFERED)
+async def test_the_defaults_of_every_offering_are_taken(model: str, mode: Mode, fake: FakeXai, url: str) -> None:
+    spec = CATALOGUE.models[model].offerings["xai"].modes[mode]
+    order = replace(
+        ORDER,
+        model=model,
+        mode=mode,
+        endpoint=spec.endpoint,
+        wire=spec.wire,
+        ratio=spec.default_ratio,
+        resolution=spec.default_resolution,
+        seconds=spec.seconds.default if spec.seconds else None,
+        images=(Input("image", url=PICTURE),) * spec.images.max,
+        video=Input("video", url=CLIP) if spec.video else None,
+    )
+    async with opened(url) as provider:
+        await provider.submit(order)
+    assert len(fake.ledger.paid()) == 1
