@@ -271,6 +271,6 @@ def test_a_message_repeats_no_more_than_two_hundred_characters_of_a_name() -> No
 def test_models_are_found_by_what_the_configured_providers_offer() -> None:
     assert CATALOGUE.models_with(Mode.EDIT, ("fal",)) == [V1]
     assert CATALOGUE.models_with(Mode.EDIT, ("aimlapi",)) == []
-    assert CATALOGUE.models_with(Mode.IMAGE, ("aimlapi",)) == [V1, V15]
+    assert CATALOGUE.models_with(Mode.REFERENCE, ("aimlapi",)) == [V1, "veo-3.1", "seedance-2.0"]
     assert CATALOGUE.models_with(Mode.TEXT, ("nobody", "local")) == list(CATALOGUE.models)
     assert CATALOGUE.models_with(Mode.TEXT, ()) == []
