@@ -11,7 +11,7 @@ from app.domain import catalogue
 from app.domain.catalogue import LOCAL
 from app.media.network import NetworkPolicy
 from app.providers.aimlapi import AimlApiProvider
-from app.providers.fal import FalProvider
+from app.providers.fal.adapter import FalProvider
 from app.providers.local.adapter import LocalProvider
 from app.providers.xai import XaiProvider
 

@@ -25,7 +25,14 @@ _PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=5.0)  # seconds
 _ANSWER_LIMIT = 4 << 20  # bytes
 _SHOWN = 500  # characters of an answer that messages quote
 _LONGEST_RETRY = 300.0  # seconds
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+    httpx.InvalidURL,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ class Callbacks:
         except Rejected as error:
             log.warning("callback refused", provider=provider_name, submission=submission_id[:80], reason=str(error))
             raise GatewayError("permission_denied", f"The callback is not genuine: {error}.") from error
-        except ProviderError as error:  # its keys cannot be had just now: polling finds out all the same
+        except ProviderError as error:  # its keys cannot be had just now: it must call again
             log.warning("callback not verified", provider=provider_name, reason=str(error))
-            return
+            raise GatewayError("provider_unavailable", f"The callback cannot be verified now: {error}.") from error
 
         async def work(session: AsyncSession) -> str | None:
             found = await outputs.find_submission(session, submission_id)

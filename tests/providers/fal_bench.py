@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.domain.catalogue import Mode, Wire
 from app.providers.base import Order
-from app.providers.fal import FalProvider
+from app.providers.fal.adapter import FalProvider
 from tests.upstreams.fal import KEY, FakeFal, Settings
 from tests.upstreams.running import run
 

@@ -10,8 +10,8 @@ import pytest
 from app.domain.catalogue import Mode, Wire
 from app.providers import base
 from app.providers.base import Input, Misconfigured, Pending, Succeeded, Transient
-from app.providers.fal import FalProvider
-from app.providers.fal_addresses import BACKUPS
+from app.providers.fal.adapter import FalProvider
+from app.providers.fal.addresses import BACKUPS
 from tests.providers.fal_bench import GROK, ORDER, T2V, Bench, order, picture, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule

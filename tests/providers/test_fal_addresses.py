@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.providers.base import Rejected
-from app.providers.fal_addresses import app_of, operation_of, submit_url, url_of, with_query
+from app.providers.fal.addresses import app_of, operation_of, submit_url, url_of, with_query
 from tests.providers.fal_bench import T2V
 
 QUEUE = "https://queue.fal.run"

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.providers.base import Rejected, Transient
-from app.providers.fal_callbacks import read_keys
+from app.providers.fal.callbacks import read_keys
 from tests.providers.fal_bench import ORDER, Bench, order, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.providers.base import Failed, Misconfigured, Pending, Succeeded
-from app.providers.fal_errors import Complaint, read_error
-from app.providers.fal_results import billable_units, micro_dollars, read_result, read_status, video_url
+from app.providers.fal.errors import Complaint, read_error
+from app.providers.fal.results import billable_units, micro_dollars, read_result, read_status, video_url
 from app.providers.http import Reply
 from tests.providers.fal_bench import entry, listed, request_error
 from tests.upstreams.fal_checks import EXHAUSTED

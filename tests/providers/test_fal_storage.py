@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.domain.catalogue import Mode
-from app.providers import fal_storage
 from app.providers.base import Input, Misconfigured, Placed, Rejected, Succeeded, Transient
+from app.providers.fal import storage as fal_storage
 from tests.providers.fal_bench import GROK, Bench, order, picture, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 import httpx
 
 from app.providers.base import Indeterminate, Transient
-from app.providers.fal_addresses import BACKUPS, operation_of, submit_url, url_of, with_query
-from app.providers.fal_callbacks import Callbacks
-from app.providers.fal_errors import read_error, refusal, trouble
-from app.providers.fal_prices import Prices
-from app.providers.fal_results import Completed, billable_units, read_result, read_status
-from app.providers.fal_storage import Storage
+from app.providers.fal.addresses import BACKUPS, operation_of, submit_url, url_of, with_query
+from app.providers.fal.callbacks import Callbacks
+from app.providers.fal.errors import read_error, refusal, trouble
+from app.providers.fal.prices import Prices
+from app.providers.fal.results import Completed, billable_units, read_result, read_status
+from app.providers.fal.storage import Storage
 from app.providers.http import Http
 from app.providers.payload import build_payload
 

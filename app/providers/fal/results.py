@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.providers.base import Failed, Pending, Succeeded
-from app.providers.fal_errors import Complaint, failure, is_final, needs_retry, read_error, trouble
+from app.providers.fal.errors import Complaint, failure, is_final, needs_retry, read_error, trouble
 
 if TYPE_CHECKING:
     from app.domain.plain import Json

@@ -12,7 +12,7 @@ import mimetypes
 from typing import TYPE_CHECKING
 
 from app.providers.base import Placed, Rejected, Transient
-from app.providers.fal_errors import trouble
+from app.providers.fal.errors import trouble
 from app.providers.http import origin
 
 if TYPE_CHECKING:

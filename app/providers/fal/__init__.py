@@ -1,0 +1,1 @@
+"""fal.ai: its queue, its storage, its callbacks."""
