@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from app.domain import catalogue
 from app.domain.catalogue import LOCAL
 from app.media.network import NetworkPolicy
-from app.providers.aimlapi import AimlApiProvider
+from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.fal.adapter import FalProvider
 from app.providers.local.adapter import LocalProvider
-from app.providers.xai import XaiProvider
+from app.providers.xai.adapter import XaiProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

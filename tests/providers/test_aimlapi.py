@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.domain.catalogue import Mode, Wire
-from app.providers.aimlapi import AimlApiProvider, client_id
+from app.providers.aimlapi.adapter import AimlApiProvider, client_id
 from app.providers.base import (
     Checks,
     Failed,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain.catalogue import Mode, Wire, builtin
-from app.providers.aimlapi import build_payload
+from app.providers.aimlapi.adapter import build_payload
 from app.providers.base import Input
 from tests.providers.test_aimlapi import HAILUO, IMAGE, ORDER, PICTURE, REFERENCE, SENT, V1, V15, Door, opened
 from tests.upstreams.aimlapi import FakeAimlApi

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.providers.aimlapi_replies import read_accepted, read_cost, read_status
+from app.providers.aimlapi.replies import read_accepted, read_cost, read_status
 from app.providers.base import Failed, Pending, Succeeded
 from app.providers.http import Reply
 

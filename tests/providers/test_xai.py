@@ -26,7 +26,7 @@ from app.providers.base import (
     Succeeded,
     Transient,
 )
-from app.providers.xai import XaiProvider
+from app.providers.xai.adapter import XaiProvider
 from tests.upstreams.behaviour import Do, Rule, answer, fail, never, no_video, shape
 from tests.upstreams.running import run
 from tests.upstreams.xai import KEY, FakeXai

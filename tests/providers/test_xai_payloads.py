@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.catalogue import Mode, Wire, builtin
 from app.providers.base import Input
-from app.providers.xai import build_payload
+from app.providers.xai.adapter import build_payload
 from tests.providers.test_xai import (
     CLIP,
     EDIT,

@@ -8,7 +8,7 @@ import pytest
 
 from app.providers.base import Failed, Pending, Succeeded
 from app.providers.http import Reply
-from app.providers.xai_replies import read_cost, read_status, unknown_word
+from app.providers.xai.replies import read_cost, read_status, unknown_word
 
 if TYPE_CHECKING:
     from app.domain.plain import Json

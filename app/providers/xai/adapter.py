@@ -29,7 +29,7 @@ from app.domain.formats import AUTO
 from app.providers.base import Placed, Rejected
 from app.providers.http import Http
 from app.providers.payload import prompt_text
-from app.providers.xai_replies import (
+from app.providers.xai.replies import (
     read_accepted,
     read_models,
     read_refusal,

@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 import structlog
 
 from app.providers import payload
-from app.providers.aimlapi_replies import (
+from app.providers.aimlapi.replies import (
     read_accepted,
     read_balance,
     read_refusal,

@@ -1,0 +1,1 @@
+"""AI/ML API: two calls, many words for the same state."""
