@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db import outputs
-from app.domain import offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from app.db.session import Database
     from app.domain.jobs import Job, State, Transition
-    from app.domain.offers import Offer
-    from app.domain.plain import Json
     from app.media.fetch import Fetcher
     from app.media.store import MediaStore
     from app.providers.base import Provider
@@ -81,21 +78,3 @@ class Context:
     def folder(self, job: Job) -> Path:
         """Return the output's scratch folder."""
         return self.scratch / job.id
-
-
-def offers_of(job: Job) -> list[Offer]:
-    """Return the ways to serve the job, in the order in which they are tried."""
-    return offers.load(job.order["offers"])
-
-
-def entry(
-    job: Job, outcome: str, *, code: str | None = None, message: str | None = None, cost: int | None = None
-) -> dict[str, Json]:
-    """Describe how one attempt ended, for the output's history; `cost` in micro-dollars."""
-    return {"provider": job.provider, "outcome": outcome, "code": code, "message": message, "cost": cost}
-
-
-def final_code(job: Job, code: str) -> str:
-    """Name the failure of the whole: several providers that could not do it are more than one that could not."""
-    tried = {str(each["provider"]) for each in job.history} | {job.provider}
-    return "all_providers_failed" if code == "provider_error" and len(tried) > 1 else code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from app.domain import jobs, pacing
 from app.providers.base import Failed, Pending, ProviderError, Succeeded, Transient
-from app.services.context import entry, final_code, offers_of
+from app.services.attempts import entry, final_code, offer_of, onward
 
 if TYPE_CHECKING:
     from app.domain.jobs import Job
@@ -47,7 +47,9 @@ class Polling:
             case Pending():
                 await self._wait(job, answer)
             case Succeeded():
-                context.pace.record(job.provider, _endpoint(job), context.clock() - (job.started_at or context.clock()))
+                context.pace.record(
+                    job.provider, offer_of(job).endpoint, context.clock() - (job.started_at or context.clock())
+                )
                 place = {"path": str(answer.path)} if answer.path else {"url": answer.url}
                 result: dict[str, Json] = {**place, "cost": answer.cost, "tries": 0}
                 await context.apply(jobs.rendered(job, result, context.clock()))
@@ -59,7 +61,7 @@ class Polling:
     async def _wait(self, job: Job, answer: Pending) -> None:
         context = self.context
         elapsed = context.clock() - (job.started_at or context.clock())
-        usual = context.pace.usual(job.provider, _endpoint(job))
+        usual = context.pace.usual(job.provider, offer_of(job).endpoint)
         progress = answer.progress
         if progress is None:
             progress = pacing.estimate(elapsed, usual, answer.queue_position)
@@ -72,15 +74,8 @@ class Polling:
         """Try another provider where this one neither blames the input nor charged; else the output has failed."""
         context, now = self.context, self.context.clock()
         story = entry(job, "failed", code=answer.code, message=answer.message, cost=answer.cost)
-        offers = offers_of(job)
-        following = job.offer + 1
-        if answer.elsewhere and not answer.cost and following < len(offers):
-            moved = jobs.move_on(job, following, offers[following].provider, now, story)
+        if answer.elsewhere and not answer.cost and (moved := onward(job, story, now)):
             await context.apply(moved, reason=answer.message)
             return
         code = final_code(job, answer.code)
         await context.apply(jobs.failed(job, code, answer.message, now, story, answer.cost))
-
-
-def _endpoint(job: Job) -> str:
-    return offers_of(job)[job.offer].endpoint

@@ -13,8 +13,8 @@ from app.domain import jobs
 from app.domain.jobs import Media, State
 from app.media.errors import MediaError
 from app.media.probe import make_pictures
-from app.providers.base import Cancels
-from app.services.context import entry
+from app.providers.base import Cancels, ProviderError
+from app.services.attempts import entry
 
 if TYPE_CHECKING:
     from app.domain.jobs import Job
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _DOWNLOAD_LIMIT = 2 << 30  # bytes of one result
 _TRIES = 6
+_CANCEL_SECONDS = 30.0  # between two tries to cancel upstream
 _RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0)  # between two tries to fetch a result
 
 
@@ -41,7 +42,8 @@ class Storing:
         context = self.context
         if context.clock() >= job.deadline:
             message = "The result could not be stored before the job's deadline."
-            await context.apply(jobs.failed(job, "timeout", message, context.clock(), cost=_cost(job)))
+            story = entry(job, "failed", code="timeout", message=message, cost=_cost(job))
+            await context.apply(jobs.failed(job, "timeout", message, context.clock(), story, _cost(job)))
             return
         folder = context.folder(job)
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,9 +63,8 @@ class Storing:
     async def clean_up(self, job: Job) -> None:
         """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
         context = self.context
-        provider = context.providers.get(job.provider)
-        if job.state is State.FAILED and job.operation is not None and provider and isinstance(provider, Cancels):
-            await provider.cancel(job.operation)
+        if job.state is State.FAILED and not await self._cancelled(job):
+            return
         shutil.rmtree(context.folder(job), ignore_errors=True)
         async with context.database.read() as session:
             left = await outputs.leftovers(session, job)
@@ -72,6 +73,21 @@ class Storing:
         kept = None if left.deleted else left.media_key
         await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
         await context.database.write(partial(outputs.cleaned, job=job))
+
+    async def _cancelled(self, job: Job) -> bool:
+        """End what still runs upstream; False when that must be tried again, until the job's deadline at most."""
+        context = self.context
+        provider = context.providers.get(job.provider)
+        if job.operation is None or provider is None or not isinstance(provider, Cancels):
+            return True
+        try:
+            await provider.cancel(job.operation)
+        except ProviderError as error:
+            if context.clock() >= job.deadline:
+                return True
+            await context.apply(jobs.later(job, context.clock() + _CANCEL_SECONDS), reason=f"not cancelled: {error}")
+            return False
+        return True
 
     async def sweep(self) -> None:
         """Remove the scratch folders of outputs that have ended: a killed process could not."""

@@ -30,7 +30,7 @@ from app.providers.base import (
     TakesCallbacks,
     Transient,
 )
-from app.services.context import entry, final_code, offers_of
+from app.services.attempts import entry, final_code, offer_of, onward, retold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,14 +38,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.domain.jobs import Job, Operation, Transition
-    from app.domain.offers import Offer
-    from app.domain.plain import Json
     from app.providers.base import Provider
     from app.services.context import Context
 
 _LOOK_SECONDS = 30.0  # between two looks for an unknown submission
 _FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it often refuses at once
-_ROUND_SECONDS = (5.0, 60.0)  # between two rounds of trying every offer: the first, and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,39 +97,26 @@ class Submitting:
     async def _refused(self, job: Job, error: ProviderError, submission: str | None = None) -> None:
         """Act on an authoritative no: fail where the input is at fault, else try the next offer."""
         context = self.context
+        reason, now = str(error), context.clock()
+        if submission and not isinstance(error, Transient):
+            context.breakers.worked(job.provider)  # it answered
         if isinstance(error, Rejected):
-            story = entry(job, "refused", code=error.code, message=str(error))
-            refused = jobs.failed(job, error.code, str(error), context.clock(), story)
-            await self._close(job, submission, refused, str(error))
-            return
-        if isinstance(error, Misconfigured):
-            story = entry(job, "refused", code=error.code, message=str(error))
-            moved = self._next_offer(job, context.clock(), story)
-            failed = jobs.failed(job, final_code(job, error.code), str(error), context.clock(), story)
-            await self._close(job, submission, moved or failed, str(error))
-            return
-        context.breakers.failed(job.provider)
-        wait = error.retry_after if isinstance(error, Transient) else 0.0
-        await self._elsewhere(job, wait, str(error), submission)
+            story = entry(job, "refused", code=error.code, message=reason)
+            await self._close(job, submission, jobs.failed(job, error.code, reason, now, story), reason)
+        elif isinstance(error, Misconfigured):
+            story = entry(job, "refused", code=error.code, message=reason)
+            failed = jobs.failed(retold(job, story), final_code(job, error.code), reason, now, story)
+            await self._close(job, submission, onward(job, story, now) or failed, reason)
+        else:
+            context.breakers.failed(job.provider)
+            wait = error.retry_after if isinstance(error, Transient) else 0.0
+            await self._elsewhere(job, wait, reason, submission)
 
     async def _elsewhere(self, job: Job, wait: float, reason: str, submission: str | None = None) -> None:
         """Try the next offer at once; after the last, begin again with the first when `wait` is over."""
-        now = self.context.clock()
-        story = entry(job, "unavailable", message=reason)
-        # An outage may last for hours: each provider's latest word is enough.
-        job = replace(job, history=[each for each in job.history if not _same(each, story)])
-        moved = self._next_offer(job, now, story)
-        if moved is None:
-            first = offers_of(job)[0]
-            moved = jobs.move_on(job, 0, first.provider, now + max(wait, _round(job)), story)
-        await self._close(job, submission, moved, reason)
-
-    def _next_offer(self, job: Job, run_at: float, story: dict[str, Json]) -> Transition | None:
-        following = job.offer + 1
-        offers = offers_of(job)
-        if following >= len(offers):
-            return None
-        return jobs.move_on(job, following, offers[following].provider, run_at, story)
+        story, now = entry(job, "unavailable", message=reason), self.context.clock()
+        failed = jobs.failed(job, "provider_error", reason, now, story)
+        await self._close(job, submission, onward(job, story, now, wait) or failed, reason)
 
     async def _close(self, job: Job, submission: str | None, transition: Transition, reason: str | None = None) -> None:
         if submission is None:
@@ -168,7 +152,7 @@ class Submitting:
         async def work(session: AsyncSession) -> bool:
             if await outputs.apply(session, jobs.begin_submit(job)) is None:
                 return False
-            await outputs.begin_submission(session, job, submission, _offer(job).endpoint, self.context.clock())
+            await outputs.begin_submission(session, job, submission, offer_of(job).endpoint, self.context.clock())
             return True
 
         return await self.context.database.write(work)
@@ -197,7 +181,7 @@ class Submitting:
         context = self.context
         folder = context.folder(job)
         folder.mkdir(parents=True, exist_ok=True)
-        wanted, offer = job.order, _offer(job)
+        wanted, offer = job.order, offer_of(job)
         inputs = await context.inputs.materialise(wanted["inputs"], folder, provider)
         extra, user = wanted["extra"], wanted["user"]
         calls_back = context.callback_base is not None and isinstance(provider, TakesCallbacks)
@@ -228,15 +212,6 @@ async def _close_submission(
     return await outputs.apply(session, transition) is not None
 
 
-def _same(one: dict[str, Json], other: dict[str, Json]) -> bool:
-    return (one["provider"], one["outcome"]) == (other["provider"], other["outcome"])
-
-
-def _round(job: Job) -> float:
-    first, most = _ROUND_SECONDS
-    return min(most, first * float(2 ** min(max(0, job.attempts - 1), 8)))
-
-
 def _notes(order: Order) -> list[ParameterWarning]:
     """Say what may not work about the inputs as they were sent."""
     inputs = [*order.images, *([order.video] if order.video else [])]
@@ -245,10 +220,6 @@ def _notes(order: Order) -> list[ParameterWarning]:
         for item in inputs
         if item.note
     ]
-
-
-def _offer(job: Job) -> Offer:
-    return offers_of(job)[job.offer]
 
 
 def _seed(job: Job) -> int:
