@@ -113,7 +113,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     for folder in (scratch, uploads):
         folder.mkdir(exist_ok=True)
     known = load_catalogue(settings)
-    providers = build_providers(settings, scratch)
+    providers = build_providers(settings, known, scratch)
     fetcher = Fetcher(network_policy(settings.allow_private_networks))
     database = Database(database_url(settings))
     await database.migrate()

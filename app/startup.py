@@ -41,11 +41,11 @@ def load_catalogue(settings: Settings) -> Catalogue:
         raise StartupError(f"REELGATE_CATALOGUE {settings.catalogue}: {error}") from error
 
 
-def build_providers(settings: Settings, scratch: Path) -> dict[str, Provider]:
+def build_providers(settings: Settings, models: Catalogue, scratch: Path) -> dict[str, Provider]:
     """Build the providers that are configured, in order of preference; with no key at all, the local one."""
     fal, aiml, xai = settings.fal_key, settings.aimlapi_key, settings.xai_api_key
     known: dict[str, Callable[[], Provider] | None] = {
-        "fal": (lambda: _fal(fal, settings)) if fal else None,
+        "fal": (lambda: _fal(fal, settings, models)) if fal else None,
         "aimlapi": (lambda: AimlApiProvider(aiml, url=settings.aimlapi_url)) if aiml else None,
         "xai": (lambda: XaiProvider(xai, url=settings.xai_url)) if xai else None,
         LOCAL: lambda: LocalProvider(scratch),
@@ -54,9 +54,19 @@ def build_providers(settings: Settings, scratch: Path) -> dict[str, Provider]:
     return {name: _build(known, name) for name in wanted}
 
 
-def _fal(key: str, settings: Settings) -> FalProvider:
+def _fal(key: str, settings: Settings, models: Catalogue) -> FalProvider:
+    modes = [
+        spec
+        for model in models.models.values()
+        if "fal" in model.offerings
+        for spec in model.offerings["fal"].modes.values()
+    ]
     return FalProvider(
-        key, queue_url=settings.fal_queue_url, rest_url=settings.fal_rest_url, api_url=settings.fal_api_url
+        key,
+        queue_url=settings.fal_queue_url,
+        rest_url=settings.fal_rest_url,
+        api_url=settings.fal_api_url,
+        unit_prices={spec.endpoint: spec.price.unit for spec in modes if spec.price and spec.price.unit},
     )
 
 

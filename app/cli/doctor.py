@@ -83,10 +83,11 @@ async def _renderer() -> bool:
 
 async def _providers(settings: Settings) -> list[bool]:
     """Ask each configured provider how it stands, without spending."""
-    from app.startup import StartupError, build_providers  # noqa: PLC0415 - the help should not wait for the framework
+    # The help should not wait for the framework.
+    from app.startup import StartupError, build_providers, load_catalogue  # noqa: PLC0415
 
     try:
-        providers = build_providers(settings, settings.data_dir / "scratch")
+        providers = build_providers(settings, load_catalogue(settings), settings.data_dir / "scratch")
     except StartupError as error:
         return [_say("providers", str(error), "")]
     results: list[bool] = []

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from app.cli.terminal import out
 from app.domain import catalogue
-from app.domain.catalogue import Model
+from app.domain.catalogue import Model, SecondsRange
 
 
 def models() -> None:
@@ -25,16 +25,26 @@ def models() -> None:
 
 
 def _modes(model: Model) -> Table:
-    table = Table("mode", "resolutions", "seconds", "shapes", "images", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 2))
+    for heading in ("mode", "resolutions", "seconds", "shapes", "images"):
+        table.add_column(heading, no_wrap=heading == "mode")
     for mode, spec in model.modes.items():
         table.add_row(
             mode.value,
             " ".join(spec.resolutions),
-            f"{spec.seconds.min}-{spec.seconds.max}" if spec.seconds else "as given",
+            _seconds(spec.seconds),
             f"{len(spec.ratios)}: {spec.ratios[0]} … {spec.ratios[-1]}" if spec.ratios else "as given",
             str(spec.images.max or "-"),
         )
     return table
+
+
+def _seconds(offered: SecondsRange | None) -> str:
+    if offered is None:
+        return "as given"
+    if offered.values:
+        return " ".join(map(str, offered.values))
+    return str(offered.min) if offered.min == offered.max else f"{offered.min}-{offered.max}"
 
 
 def _prices(model: Model) -> list[str]:

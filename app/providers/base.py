@@ -197,11 +197,15 @@ class Transient(ProviderError):
 
 
 class Rejected(ProviderError):
-    """The provider refused the request for good; `code` is one of `domain.jobs.FAILURES`."""
+    """The provider refused the request for good; `code` is one of `domain.jobs.FAILURES`.
 
-    def __init__(self, message: str, code: str = "invalid_input") -> None:
+    `cost` is what it charged all the same, in micro-dollars.
+    """
+
+    def __init__(self, message: str, code: str = "invalid_input", cost: int | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.cost = cost
 
 
 class Misconfigured(ProviderError):
