@@ -26,7 +26,7 @@ from app.domain.free_size import clamp, stepped
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from app.domain.catalogue import FreeSize, ModeSpec, SecondsRange
+    from app.domain.catalogue import FreeSize, ModeSpec
 
 _USUAL_SHAPE = Fraction(16, 9)  # stands in where the frame takes its shape from the input
 
@@ -95,8 +95,11 @@ def normalise(asked: Asked, spec: ModeSpec, *, strict: bool = False) -> Normalis
     Raises GatewayError: invalid_value for a malformed value; unsupported_value, with `strict`, instead of converting.
     """
     frame = _parse_frame(asked)
-    found = _free_frame(frame, spec, spec.free_size) if spec.free_size else _listed_frame(frame, spec)
-    seconds, about_seconds = _nearest_seconds(asked, spec.seconds)
+    if spec.verbatim:
+        found = _given_frame(frame)
+    else:
+        found = _free_frame(frame, spec, spec.free_size) if spec.free_size else _listed_frame(frame, spec)
+    seconds, about_seconds = _nearest_seconds(asked, spec)
     warnings = (*found.warnings, *frame.ignored, *about_seconds)
     if strict:
         _refuse_conversions(warnings, spec)
@@ -202,7 +205,18 @@ def _free_frame(frame: _Frame, spec: ModeSpec, limits: FreeSize) -> _Found:
     return _Found(f"{width}:{height}", AUTO, width, height, tuple(warnings))
 
 
-def _nearest_seconds(asked: Asked, offered: SecondsRange | None) -> tuple[int | None, list[ParameterWarning]]:
+def _given_frame(frame: _Frame) -> _Found:
+    """Take what was asked in the words it came in; a size in pixels has no usual name and becomes ratio and tier."""
+    if frame.pixels is None or frame.shape is None:
+        return _Found(AUTO if frame.shape is None else frame.shape_text, frame.tier or AUTO, None, None, ())
+    ratio, tier = f"{frame.shape.numerator}:{frame.shape.denominator}", f"{min(frame.pixels)}p"
+    message = f"size {frame.shape_text} sent as aspect_ratio {ratio} and resolution {tier}."
+    about = ParameterWarning("size", "emulated", frame.shape_text, f"{ratio} {tier}", message)
+    return _Found(ratio, tier, None, None, (about,))
+
+
+def _nearest_seconds(asked: Asked, spec: ModeSpec) -> tuple[int | None, list[ParameterWarning]]:
+    offered = spec.seconds
     text, beaten = given(asked.seconds), given(asked.duration)
     wanted = None if text is None else parse_seconds(text, asked.seconds_param)
     warnings: list[ParameterWarning] = []
@@ -211,7 +225,7 @@ def _nearest_seconds(asked: Asked, offered: SecondsRange | None) -> tuple[int | 
     if offered is None:
         return None, warnings if text is None else [*warnings, _ignored(asked.seconds_param, text)]
     if wanted is None or text is None:
-        return offered.default, warnings
+        return None if spec.verbatim else offered.default, warnings
     used = offered.nearest(wanted)
     if used != wanted:
         warnings.append(_converted(asked.seconds_param, text, str(used)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError
 from app.domain.sizing import ParameterWarning
+from app.domain.verbatim import verbatim_model
 
 if TYPE_CHECKING:
-    from app.domain.catalogue import Catalogue, Mode, Model, ModeSpec
+    from app.domain.catalogue import Catalogue, Model, ModeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ class Router:
     def route(self, asked: str | None, mode: Mode) -> Route:
         """Find the first provider that offers the model in this mode.
 
+        A name such as `fal/<endpoint>` that the catalogue does not know is sent to that provider verbatim.
         Raises GatewayError: model_not_found, unsupported_mode (naming the models that have it),
         no_provider_configured.
         """
         name = asked or self.default_model
-        model, pinned = self.catalogue.find(name)
+        model, pinned = self._find(name)
         candidates = (pinned,) if pinned else self.providers
         for provider in candidates:
             offering = model.offerings.get(provider)
@@ -65,13 +68,27 @@ class Router:
     def route_follow_up(self, source: str, mode: Mode) -> Route:
         """Route an edit or extension that names no model: the source's own model, else one that has the mode."""
         try:
-            return self.route(source, mode)
+            route = self.route(source, mode)
         except GatewayError as error:
             if error.code != "unsupported_mode":
                 raise
+        else:
+            # An endpoint that the catalogue does not know made the source: it does not change or continue videos.
+            if not route.spec.verbatim or mode not in (Mode.EDIT, Mode.EXTEND):
+                return route
         capable = self.catalogue.models_with(mode, self.providers)
-        default = self.catalogue.find(self.default_model)[0].id
+        default = self._find(self.default_model)[0].id
         used = self.route(default if default in capable or not capable else capable[0], mode)
         message = f"model {source} does not offer {mode}; used {used.model.id}."
         warning = ParameterWarning("model", "converted", source, used.model.id, message)
         return Route(source, used.model, used.provider, used.spec, (warning,))
+
+    def _find(self, name: str) -> tuple[Model, str | None]:
+        """Find a model and its pinned provider; one the catalogue does not know may be some provider's own."""
+        try:
+            return self.catalogue.find(name)
+        except GatewayError:
+            model = verbatim_model(name)
+            if model is None:
+                raise
+            return model
