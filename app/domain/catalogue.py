@@ -133,7 +133,7 @@ def load(extra_text: str | None) -> Catalogue:
     shipped = tomllib.loads(resources.files("app.domain").joinpath("catalogue.toml").read_text(encoding="utf-8"))
     if extra_text is None:
         return _catalogue(shipped, "")
-    extra = tomllib.loads(extra_text)
+    extra = tomllib.loads(extra_text + "\n")  # a last line without an end has no number in its errors
     models = extra.get("models")
     if isinstance(models, dict):  # a model of one's own takes its name from a shipped alias
         shipped["aliases"] = {name: target for name, target in shipped["aliases"].items() if name not in models}

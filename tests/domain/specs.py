@@ -105,6 +105,9 @@ def _some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
 
 @st.composite
 def second_ranges(draw: st.DrawFn) -> SecondsRange:
+    listed = sorted(draw(st.sets(st.integers(1, 30), max_size=5)))
+    if listed:
+        return SecondsRange(min=listed[0], max=listed[-1], default=draw(st.sampled_from(listed)), values=tuple(listed))
     least = draw(st.integers(1, 20))
     default = draw(st.integers(least, least + 20))
     return SecondsRange(min=least, max=draw(st.integers(default, default + 20)), default=default)

@@ -55,6 +55,11 @@ def test_the_numbers_in_the_descriptions_are_the_models() -> None:
     assert described(CATALOGUE.models[V15])["aspect_ratio"].modes == (T, R)
 
 
+def test_listed_seconds_are_values() -> None:
+    assert described(CATALOGUE.models["veo-3.1"])["seconds"].values == ("4", "6", "8")
+    assert described(CATALOGUE.models["kling-v3-pro"])["seconds"].values == ()
+
+
 def test_a_parameter_that_works_in_no_mode_is_not_available() -> None:
     lite = described(CATALOGUE.models[LITE])
     for name in ("reference_images", "input_video", "characters"):

@@ -80,3 +80,15 @@ def test_n_outputs_cost_n_times_one(n: int, seconds: int, images: int) -> None:
     spec = spec_of(V15, Mode.REFERENCE)
     one = cost(spec, Quantities("720p", seconds, 1, images=images))
     assert cost(spec, Quantities("720p", seconds, n, images=images)) == n * one
+
+
+def test_a_price_per_video_does_not_rise_with_its_seconds() -> None:
+    spec = ModeSpec(price=Price(video=0.49))
+    assert {cost(spec, Quantities("auto", seconds, 2)) for seconds in (1, 6, 15)} == {980_000}
+    (line,) = estimate(spec, Quantities("auto", 6, 2)) or ()
+    assert (line.metric, line.quantity, line.unit_price) == ("video", 2, 0.49)
+
+
+def test_prices_per_video_and_per_second_add_up() -> None:
+    spec = ModeSpec(price=Price(video=0.1, second={"720p": 0.05}))
+    assert cost(spec, Quantities("720p", 6, 1)) == 400_000

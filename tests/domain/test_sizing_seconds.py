@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.catalogue import Mode
+from app.domain.catalogue import Mode, ModeSpec
 from app.domain.errors import GatewayError
 from app.domain.formats import SECONDS_FORMS
 from app.domain.requests import parse
@@ -130,3 +130,25 @@ def test_seconds_under_the_name_of_duration_are_converted_under_that_name() -> N
 def test_seconds_never_leave_a_range_that_starts_late() -> None:
     spec = made(seconds=(4, 5))
     assert [normalise(Asked(seconds=text), spec).seconds for text in ("0.1", "4", "4.5", "5", "5.5")] == [4, 4, 4, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [("1", 4), ("4", 4), ("5", 4), ("5.1", 6), ("6s", 6), ("7", 6), ("7.01", 8), ("8", 8), ("99", 8)],
+)
+def test_seconds_from_a_list_go_to_the_nearest_and_a_tie_to_the_shorter(asked: str, used: int) -> None:
+    spec = spec_of("veo-3.1")
+    found = normalise(Asked(seconds=asked), spec)
+    assert found.seconds == used
+    assert codes(found) == ([] if asked.removesuffix("s") == str(used) else [("seconds", "converted")])
+
+
+def test_strict_names_the_listed_seconds() -> None:
+    with pytest.raises(GatewayError, match=r"Nearest: '4'\. Supported: 4, 6, 8 seconds\."):
+        normalise(Asked(seconds="5"), spec_of("veo-3.1"), strict=True)
+
+
+def test_a_tie_in_an_uneven_list_goes_to_the_shorter() -> None:
+    spec = ModeSpec.model_validate({"seconds": {"values": [5, 10, 15], "default": 10}})
+    assert [normalise(Asked(seconds=text), spec).seconds for text in ("7.5", "7.6", "12.5", "13")] == [5, 10, 10, 15]
+    assert normalise(Asked(), spec).seconds == 10

@@ -57,3 +57,38 @@ def test_a_follow_up_of_an_unknown_model_is_refused_as_unknown() -> None:
     with pytest.raises(GatewayError) as error:
         router("local").route_follow_up("gone", Mode.EDIT)
     assert error.value.code == "model_not_found"
+
+
+def test_a_model_nobody_described_goes_to_its_provider_as_it_is() -> None:
+    route = router("xai", "fal").route("fal/fal-ai/pixverse/v6/text-to-video", Mode.TEXT)
+    assert (route.provider, route.spec.endpoint) == ("fal", "fal-ai/pixverse/v6/text-to-video")
+    assert (route.executed_model, route.spec.verbatim) == ("fal/fal-ai/pixverse/v6/text-to-video", True)
+    assert router("aimlapi").route("aimlapi/luma/ray-2", Mode.IMAGE).spec.endpoint == "luma/ray-2"
+
+
+def test_a_described_model_is_not_sent_as_it_is() -> None:
+    assert not router("fal").route("fal/veo-3.1", Mode.TEXT).spec.verbatim
+
+
+@pytest.mark.parametrize("model", ["fal/grok-imagine-vidoe", "grok-imagine-vidoe", "xai/luma/ray-2", "fal/luma/../x"])
+def test_a_name_that_is_no_endpoint_is_unknown(model: str) -> None:
+    with pytest.raises(GatewayError) as error:
+        router("fal", "xai").route(model, Mode.TEXT)
+    assert error.value.code == "model_not_found"
+
+
+def test_a_model_nobody_described_needs_its_provider() -> None:
+    with pytest.raises(GatewayError, match="No configured provider offers 'fal/luma/ray'"):
+        router("local").route("fal/luma/ray", Mode.TEXT)
+
+
+def test_a_follow_up_of_a_model_nobody_described_goes_to_one_that_edits() -> None:
+    route = router("fal").route_follow_up("fal/luma/ray", Mode.EDIT)
+    assert (route.model.id, [warning.code for warning in route.warnings]) == ("grok-imagine-video", ["converted"])
+    assert router("fal").route("fal/luma/ray", Mode.EDIT).model.id == "luma/ray", "asked for by name"
+
+
+def test_a_model_nobody_described_may_be_the_default() -> None:
+    default = "fal/luma/ray"
+    assert router("fal", default=default).route_follow_up(default, Mode.TEXT).model.id == "luma/ray"
+    assert router("fal", default=default).route_follow_up("sora-2-pro", Mode.EDIT).model.id == "grok-imagine-video"
