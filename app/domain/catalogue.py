@@ -33,7 +33,7 @@ from app.domain.modes import (
 from app.domain.toml import MistakeError, Place, Table, merge, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "LOCAL",
@@ -132,37 +132,54 @@ def load(extra_text: str | None) -> Catalogue:
     """
     shipped = tomllib.loads(resources.files("app.domain").joinpath("catalogue.toml").read_text(encoding="utf-8"))
     if extra_text is None:
-        return _catalogue(shipped, "")
+        return _catalogue(shipped)
     extra = tomllib.loads(extra_text + "\n")  # a last line without an end has no number in its errors
     models = extra.get("models")
     if isinstance(models, dict):  # a model of one's own takes its name from a shipped alias
         shipped["aliases"] = {name: target for name, target in shipped["aliases"].items() if name not in models}
-    return _catalogue(merge(shipped, extra), extra_text)
+    providers = {name for model in _catalogue(shipped).models.values() for name in model.offerings}
+    try:
+        merged = _catalogue(merge(shipped, extra))
+        _check_providers(merged, providers)
+    except MistakeError as error:
+        raise error.with_lines(extra_text) from None
+    return merged
 
 
 def parse(text: str) -> Catalogue:
     """Read a catalogue from TOML alone; raises ValueError, naming line and key, on a mistake in it."""
-    return _catalogue(tomllib.loads(text), text)
-
-
-def _catalogue(table: Table, text: str) -> Catalogue:
     try:
-        data = read(_CatalogueToml, table)
-        for alias, target in data.aliases.items():
-            _check_alias(alias, target, data)
-        models = {name: _model(name, entry, data.local) for name, entry in data.models.items()}
+        return _catalogue(tomllib.loads(text))
     except MistakeError as error:
         raise error.with_lines(text) from None
+
+
+def _catalogue(table: Table) -> Catalogue:
+    data = read(_CatalogueToml, table)
+    for alias, target in data.aliases.items():
+        _check_alias(alias, target, data)
+    models = {name: _model(name, entry, data.local) for name, entry in data.models.items()}
     return Catalogue(models, data.aliases)
+
+
+def _check_providers(catalogue: Catalogue, known: set[str]) -> None:
+    for model in catalogue.models.values():
+        for name in model.offerings:
+            if name not in known:
+                place = ("models", model.id, "offerings", name)
+                raise MistakeError((place, f"there is no provider {name!r}{_nearest(name, known)}"))
 
 
 def _check_alias(alias: str, target: str, data: _CatalogueToml) -> None:
     if alias in data.models:
         raise MistakeError((("aliases", alias), "there is a model of this name"))
     if target not in data.models:
-        near = difflib.get_close_matches(target, data.models, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise MistakeError((("aliases", alias), f"there is no model {target!r}{hint}"))
+        raise MistakeError((("aliases", alias), f"there is no model {target!r}{_nearest(target, data.models)}"))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _model(name: str, entry: _ModelToml, local: _LocalToml) -> Model:

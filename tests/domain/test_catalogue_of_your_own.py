@@ -91,6 +91,14 @@ def test_a_model_may_take_the_name_of_a_built_in_alias() -> None:
         ),
         ('[aliases]\nmine = "nobody"', "line 2: aliases.mine: there is no model 'nobody'"),
         (f'[aliases]\n"{V1}" = "{V15}"', f"line 2: aliases.{V1}: there is a model of this name"),
+        (
+            FILM.replace("offerings.fal", "offerings.fall"),
+            "line 15: models.film.offerings.fall: there is no provider 'fall'; did you mean 'fal'?",
+        ),
+        (
+            FILM.replace("offerings.fal", "offerings.zzz"),
+            "line 15: models.film.offerings.zzz: there is no provider 'zzz'",
+        ),
         ("[local]\nratio = 5", "line 2: local.ratio: Input should be a valid string"),
         ("models = 5", "line 1: models: Input should be a valid dictionary"),
         ("[models]\nx = 1\nx = 2", "(at line 3"),
