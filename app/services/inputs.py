@@ -56,10 +56,15 @@ InputLinks: TypeAlias = "Callable[[str], str]"  # the key of a kept input → an
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """An input before it is kept: a file of the request, something already stored, or a URL not fetched yet."""
+    """An input before it is kept: a file of the request, something already stored, or a URL not fetched yet.
+
+    `code` and `param` are the refusal where what was stored turns out to be gone.
+    """
 
     facts: Kept
     path: Path | None = None
+    code: str = "file_not_found"
+    param: str | None = None
 
 
 class Inputs:
@@ -91,17 +96,24 @@ class Inputs:
             row = await files.get_character(session, owner, character_id)
         if row is None:
             raise GatewayError("character_not_found", f"Character {character_id[:80]!r} not found.", param="characters")
-        return Gathered(Kept("image", row.media_key, None, "image/png", row.width, row.height))
+        facts = Kept("image", row.media_key, None, "image/png", row.width, row.height)
+        return Gathered(facts, code="character_not_found", param="characters")
 
     async def keep(self, video_id: str, gathered: list[Gathered]) -> Json:
-        """Store the inputs under the video and return what its order says of them."""
+        """Store the inputs under the video and return what its order says of them. Raises GatewayError, naming a field.
+
+        After a failure some of them may be stored: `drop` them.
+        """
         kept: list[Kept] = []
         for index, item in enumerate(gathered):
             key = f"{prefix(video_id)}/{index}"
             if item.path:
                 await self._store.put_file(key, item.path, item.facts.content_type)
             elif item.facts.key:
-                await self._store.copy(item.facts.key, key)
+                try:
+                    await self._store.copy(item.facts.key, key)
+                except MediaError as error:
+                    raise GatewayError(item.code, f"{item.param}: {error.message}", param=item.param) from error
             kept.append(item.facts if item.facts.url else replace(item.facts, key=key))
         plain: Json = _KEPT.dump_python(kept, mode="json")
         return plain
@@ -163,7 +175,10 @@ class Inputs:
         if row is None:
             raise GatewayError("file_not_found", f"File {ref.id[:80]!r} not found.", param=f"{param}.file_id")
         path = folder / ref.id
-        await self._store.download(row.media_key, path)
+        try:
+            await self._store.download(row.media_key, path)
+        except MediaError as error:
+            raise GatewayError("file_not_found", f"{param}: {error.message}", param=f"{param}.file_id") from error
         return Gathered(await _inspect(kind, path), path)
 
     async def _finished_video(self, owner: str, ref: VideoId, param: str) -> Gathered:
@@ -183,7 +198,9 @@ class Inputs:
                 width=output.width or 0,
                 height=output.height or 0,
                 seconds=output.duration or 0.0,
-            )
+            ),
+            code="video_not_ready",
+            param=param,
         )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.db.videos import Page, Video
     from app.domain.plain import Json
     from app.domain.requests import VideoRequest
-    from app.services.inputs import Inputs
+    from app.services.inputs import Gathered, Inputs
     from app.services.planning import Plan, Planner
 
 _KEY_SECONDS = 24 * 3600  # how long an Idempotency-Key is remembered
@@ -75,9 +75,8 @@ class Videos:
             return Created(await self.get(owner, known), replayed=True)
         plan = await self._planner.plan(owner, request, folder)
         video_id = f"video_{secrets.token_hex(16)}"
-        kept = await self._inputs.keep(video_id, plan.inputs)
         row = self._row(owner, video_id, request, plan, fingerprint)
-        row.order = _order(request, plan, kept)
+        row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
 
         async def work(session: AsyncSession) -> str | None:
             winner = await self._known(session, owner, request, fingerprint, is_retry=is_retry)
@@ -101,6 +100,14 @@ class Videos:
             return Created(await self.get(owner, winner), replayed=True)
         self._wake()
         return Created(await self.get(owner, video_id))
+
+    async def _keep(self, video_id: str, gathered: list[Gathered]) -> Json:
+        """Keep all inputs or none, also when the request is given up meanwhile."""
+        try:
+            return await self._inputs.keep(video_id, gathered)
+        except BaseException:
+            await self._inputs.drop(video_id)
+            raise
 
     async def get(self, owner: str, video_id: str) -> Video:
         """Return one video. Raises GatewayError video_not_found, for other owners' videos too."""
