@@ -43,7 +43,7 @@ class Settings(BaseSettings):
         "", description="Networks and hosts that user-given URLs may reach though private; `all` allows any."
     )
     job_timeout_seconds: float = Field(3600, gt=0, description="A job that has not ended by then fails.")
-    lease_seconds: float = Field(30, ge=1, description="How long a worker owns a job before others may take it.")
+    lease_seconds: float = Field(30, ge=3, description="How long a worker owns a job before others may take it.")
     poll_seconds: float | None = Field(None, gt=0, description="Fixed interval between polls; unset, it adapts.")
     settle_seconds: float = Field(600, ge=0, description="How long an unknown submission is looked for.")
     max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")

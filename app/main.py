@@ -23,7 +23,7 @@ from app.services.context import Context
 from app.services.engine import Engine
 from app.services.inputs import Inputs
 from app.services.library import Library
-from app.services.links import Links, load_secret
+from app.services.links import Links
 from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.routing import Router
@@ -33,6 +33,7 @@ from app.startup import (
     build_providers,
     database_url,
     download_policy,
+    link_secret,
     load_catalogue,
     lock,
     network_policy,
@@ -119,7 +120,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     await database.migrate()
     await database.start()
     store = MediaStore.open(data / "media")
-    links = Links(load_secret(data), clock)
+    links = Links(link_secret(data), clock)
     inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links))
     pace = Pace()
     context = Context(
@@ -150,6 +151,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     app.state.gateway = Gateway(
         videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, engine.wake),
         planner=planner,
+        engine=engine,
         callbacks=Callbacks(database, providers, clock, engine.wake),
         library=Library(database, store, clock),
         accounts=accounts,

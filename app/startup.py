@@ -14,6 +14,7 @@ from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.fal.adapter import FalProvider
 from app.providers.local.adapter import LocalProvider
 from app.providers.xai.adapter import XaiProvider
+from app.services.links import load_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -108,6 +109,14 @@ def lock(data_dir: Path) -> Iterator[None]:
         except OSError:
             raise StartupError(f"Another gateway is using the data folder {data_dir.absolute()}.") from None
         yield
+
+
+def link_secret(data_dir: Path) -> bytes:
+    """Read or make the secret that signs links. Raises StartupError for a damaged one."""
+    try:
+        return load_secret(data_dir)
+    except ValueError as error:
+        raise StartupError(f"{error}.") from error
 
 
 def input_links(public_url: str | None, links: Links) -> Callable[[str], str] | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.providers.base import Provider
     from app.services.accounts import Accounts
     from app.services.callbacks import Callbacks
+    from app.services.engine import Engine
     from app.services.library import Library
     from app.services.links import Links
     from app.services.planning import Planner
@@ -33,6 +34,7 @@ class Gateway:
 
     videos: Videos
     planner: Planner
+    engine: Engine
     callbacks: Callbacks
     library: Library
     accounts: Accounts

@@ -31,4 +31,6 @@ async def readyz(gateway: Services) -> JSONResponse:
             await session.execute(text("SELECT 1"))
     except SQLAlchemyError:
         return JSONResponse({"status": "unavailable", "service": "reelgate", "version": VERSION}, 503)
+    if not (gateway.database.alive and gateway.engine.alive):
+        return JSONResponse({"status": "unavailable", "service": "reelgate", "version": VERSION}, 503)
     return JSONResponse({"status": "ok", "service": "reelgate", "version": VERSION})

@@ -60,7 +60,9 @@ def serve(
 
 
 def _stopped(_number: int, _frame: FrameType | None) -> None:
-    """Take the signal's second coming for what it is: the gateway has stopped as asked."""
+    """Take the signal's second coming for what it is: the gateway has stopped as asked. A third one kills."""
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_DFL)
 
 
 def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uvicorn.Server:
@@ -73,7 +75,8 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                on_start()
+                with contextlib.suppress(OSError, ValueError):  # nobody has to read the greeting
+                    on_start()
 
     return Server(
         uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)

@@ -17,6 +17,11 @@ async def get_file(session: AsyncSession, owner: str, file_id: str) -> FileRow |
     return await session.scalar(select(FileRow).where(FileRow.id == file_id, FileRow.owner == owner))
 
 
+async def all_ids(session: AsyncSession) -> set[str]:
+    """Return the ids of every file and character of every owner: what storage may hold."""
+    return {*await session.scalars(select(FileRow.id)), *await session.scalars(select(CharacterRow.id))}
+
+
 async def delete_file(session: AsyncSession, owner: str, file_id: str) -> str | None:
     """Delete a file's row and return where its bytes are, or None if this owner has no such file."""
     return await session.scalar(

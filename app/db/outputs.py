@@ -182,11 +182,11 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
 
 
 async def clean_up_later(session: AsyncSession, video_id: str, now: float) -> None:
-    """Ask the cleanup lane to look at every output of a video."""
+    """Ask the cleanup lane to look at every output of a video, again where it is looking now."""
     await session.execute(
         update(OutputRow)
         .where(OutputRow.video_id == video_id)
-        .values(cleanup=True, run_at=now)
+        .values(cleanup=True, run_at=now, fence=OutputRow.fence + 1, lease_owner=None, lease_until=None)
         .execution_options(synchronize_session=False)
     )
 
@@ -220,16 +220,28 @@ async def leftovers(session: AsyncSession, job: Job) -> Leftovers:
     return Leftovers(live is None, video.deleted_at is not None, output.media_key)
 
 
-async def live_ids(session: AsyncSession) -> set[str]:
-    """Return the ids of every output that has not ended."""
-    return set(await session.scalars(select(OutputRow.id).where(OutputRow.state.in_(sorted(LIVE)))))
+async def live_ids(session: AsyncSession) -> tuple[set[str], set[str]]:
+    """Return the ids of every output that has not ended, and of their videos."""
+    live = select(OutputRow.id, OutputRow.video_id).where(OutputRow.state.in_(sorted(LIVE)))
+    rows = (await session.execute(live)).all()
+    return {row.id for row in rows}, {row.video_id for row in rows}
 
 
-async def renew(session: AsyncSession, owner: str, until: float) -> None:
-    """Extend every lease that `owner` holds."""
+async def give_back(session: AsyncSession, job: Job, run_at: float) -> None:
+    """Hand a row back after a step that went wrong, in whatever state the step has left it."""
     await session.execute(
         update(OutputRow)
-        .where(OutputRow.lease_owner == owner)
+        .where(OutputRow.id == job.id, OutputRow.fence == job.fence)
+        .values(run_at=run_at, lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def renew(session: AsyncSession, owner: str, ids: Collection[str], until: float) -> None:
+    """Extend the leases that `owner` holds on the rows it is really working on."""
+    await session.execute(
+        update(OutputRow)
+        .where(OutputRow.lease_owner == owner, OutputRow.id.in_(ids))
         .values(lease_until=until)
         .execution_options(synchronize_session=False)
     )

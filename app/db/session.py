@@ -46,13 +46,19 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is queued, then let go of the file."""
-        await self._queue.join()
+        if self.alive:
+            await self._queue.join()
         if self._writer:
             self._writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._writer
         await self._read_engine.dispose()
         await self._write_engine.dispose()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether writes are carried out."""
+        return self._writer is not None and not self._writer.done()
 
     async def migrate(self) -> None:
         """Bring the tables up to date."""
@@ -63,6 +69,8 @@ class Database:
 
     async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run `work` in a transaction and return its result once that is on disk; an exception undoes only `work`."""
+        if not self.alive:
+            raise RuntimeError("the database writer does not run")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Write(work, done))
         result: T = await done

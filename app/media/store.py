@@ -111,6 +111,11 @@ class MediaStore:
         if self._folder is not None:
             await asyncio.to_thread(_make_durable, self._folder / target, self._folder)
 
+    async def names(self, prefix: str) -> list[str]:
+        """Return the names directly under `prefix/` that have objects below them."""
+        found = await self._objects.list_with_delimiter_async(_checked(prefix))
+        return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
+
     async def delete_prefix(self, prefix: str, *, keep: str | None = None) -> None:
         """Delete every object under `prefix/` and what killed writers left there; nothing there is fine.
 

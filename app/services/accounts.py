@@ -50,6 +50,7 @@ class Accounts:
         self._required = required
         self.guarded = required and self._admin_hash is not None
         self._known: dict[str, Caller] = {}
+        self._revocations = 0
 
     async def load(self) -> None:
         """Learn whether keys are needed, and set `guarded` to it.
@@ -74,11 +75,14 @@ class Accounts:
             return ADMIN
         caller = self._known.get(hashed)
         if caller is None:
+            revocations = self._revocations
             async with self._database.read() as session:
                 row = await keys.find(session, hashed)
             if row is None:
                 raise GatewayError("invalid_api_key", "The API key is not valid: it is unknown or was revoked.")
-            caller = self._known[hashed] = Caller(row.id, "admin" if row.role == "admin" else "member")
+            caller = Caller(row.id, "admin" if row.role == "admin" else "member")
+            if revocations == self._revocations:  # or the row may have been read before it was revoked
+                self._known[hashed] = caller
             await self._database.write(partial(keys.touch, key_id=row.id, now=self._clock()))
         return caller
 
@@ -111,6 +115,7 @@ class Accounts:
         """End a key at once. Raises GatewayError not_found."""
         if not await self._database.write(partial(keys.revoke, key_id=key_id, now=self._clock())):
             raise GatewayError("not_found", f"Key {key_id[:80]!r} not found.", param="key_id")
+        self._revocations += 1
         self._known.clear()
         await self.load()
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db import outputs
-from app.domain import jobs
 from app.domain.jobs import State
 from app.services.polling import Polling
 from app.services.storing import Storing
@@ -33,7 +32,7 @@ log = structlog.get_logger()
 
 _LONGEST_WAIT = 5.0  # seconds a lane sleeps at most; whatever it misses, it finds then
 _FAULT_SECONDS = 5.0  # until a step that raised is tried again
-_LEASE_MARGIN = 5.0  # seconds of lease that must be left when a paid request is sent
+_LEASE_MARGIN = 1 / 3  # of the lease must be left when a paid request is sent
 
 
 @dataclass(eq=False)
@@ -44,7 +43,7 @@ class Lane:
     states: frozenset[State] | None
     slots: int
     step: Callable[[Job], Awaitable[None]]
-    busy: set[asyncio.Task[None]] = field(default_factory=set)
+    busy: dict[asyncio.Task[None], str] = field(default_factory=dict)  # a step under way and its output's id
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -81,6 +80,11 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._database.write(partial(outputs.release, owner=self._owner))
 
+    @property
+    def alive(self) -> bool:
+        """Say whether every lane runs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
     def wake(self) -> None:
         """Look at every lane now: something became due."""
         for lane in self._lanes:
@@ -110,12 +114,12 @@ class Engine:
             return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
         for job in await self._database.write(partial(outputs.claim, states=lane.states, claim=claim)):
             task = asyncio.create_task(self._step(lane, job), name=f"{lane.name}-{job.id}")
-            lane.busy.add(task)
+            lane.busy[task] = job.id
             task.add_done_callback(partial(self._done, lane))
         return 0.0
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
-        lane.busy.discard(task)
+        lane.busy.pop(task, None)
         self.wake()
 
     async def _step(self, lane: Lane, job: Job) -> None:
@@ -123,18 +127,22 @@ class Engine:
             await lane.step(job)
         except Exception:
             log.exception("step failed", lane=lane.name, video=job.video_id, output=job.id, provider=job.provider)
-            retry = jobs.later(job, self._clock() + _FAULT_SECONDS)
-            with contextlib.suppress(Exception):  # the lease runs out by itself
-                await self._database.write(partial(outputs.apply, transition=retry))
+            with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
+                await self._database.write(partial(outputs.give_back, job=job, run_at=self._clock() + _FAULT_SECONDS))
 
     async def _submit(self, job: Job) -> None:
-        deadline = time.monotonic() + self._lease - _LEASE_MARGIN
+        deadline = time.monotonic() + self._lease * (1 - _LEASE_MARGIN)
         await self._submitting.submit(job, lambda: time.monotonic() < deadline)
 
     async def _keep_leases(self) -> None:
         """Renew the leases of steps that take long."""
         while True:
             await asyncio.sleep(self._lease / 3)
-            if any(lane.busy for lane in self._lanes):
-                until = self._clock() + self._lease
-                await self._database.write(partial(outputs.renew, owner=self._owner, until=until))
+            ids = {output_id for lane in self._lanes for output_id in lane.busy.values()}
+            if not ids:
+                continue
+            until = self._clock() + self._lease
+            try:
+                await self._database.write(partial(outputs.renew, owner=self._owner, ids=ids, until=until))
+            except Exception:
+                log.exception("leases cannot be renewed")

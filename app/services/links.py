@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+_SECRET_BYTES = 32
 _LIFETIME = 24 * 3600  # seconds a link works at least
 _STEP = 3600  # links made within one hour are equal, so that caches and polls see one URL
 
@@ -49,14 +50,19 @@ class Links:
 
 
 def load_secret(data_dir: Path) -> bytes:
-    """Return the link secret of this data folder, made at the first start; only its owner may read the file."""
+    """Return the link secret of this data folder, made at the first start; only its owner may read the file.
+
+    It takes its name only when it is whole. Raises ValueError for one that is not.
+    """
     path = data_dir / "link.secret"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(32))
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_bytes()
+    if not path.exists():
+        fresh = data_dir / f".link.secret.{secrets.token_hex(4)}"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(_SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(path)
+    secret = path.read_bytes()
+    if len(secret) != _SECRET_BYTES:
+        raise ValueError(f"{path} is damaged; remove it to have a new one made (links given out before end then)")
+    return secret

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.db import outputs
+from app.db import files, outputs
 from app.domain import jobs
 from app.domain.jobs import Media, State
 from app.media.errors import MediaError
@@ -37,34 +37,31 @@ class Storing:
     async def keep(self, job: Job) -> None:
         """Copy a finished result into our own storage, with its pictures and facts.
 
-        It was paid for: a download that fails is repeated, and only the download.
+        It was paid for, so no deadline ends it: a step that fails is repeated, and only this step.
         """
         context = self.context
-        if context.clock() >= job.deadline:
-            message = "The result could not be stored before the job's deadline."
-            story = entry(job, "failed", code="timeout", message=message, cost=_cost(job))
-            await context.apply(jobs.failed(job, "timeout", message, context.clock(), story, _cost(job)))
-            return
         folder = context.folder(job)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             source = await self._source(job, folder)
             pictures = await make_pictures(source, folder)
+            key = f"videos/{job.video_id}/{job.index}/{job.fence}"
+            await context.store.put_file(f"{key}/video.mp4", source, "video/mp4")
+            await context.store.put_file(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp")
+            await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
         except MediaError as error:
             await self._repeat(job, error.message)
             return
-        key = f"videos/{job.video_id}/{job.index}/{job.fence}"
-        await context.store.put_file(f"{key}/video.mp4", source, "video/mp4")
-        await context.store.put_file(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp")
-        await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
+        except FileNotFoundError:  # a cancel or a delete has removed the scratch folder under us
+            await self._repeat(job, "Its file is gone.")
+            return
         story = entry(job, "completed", cost=_cost(job))
-        await context.apply(jobs.stored(job, _media(key, pictures, _cost(job)), context.clock(), story))
+        if not await context.apply(jobs.stored(job, _media(key, pictures, _cost(job)), context.clock(), story)):
+            await context.store.delete_prefix(key)
 
     async def clean_up(self, job: Job) -> None:
         """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
         context = self.context
-        if job.state is State.FAILED and not await self._cancelled(job):
-            return
         shutil.rmtree(context.folder(job), ignore_errors=True)
         async with context.database.read() as session:
             left = await outputs.leftovers(session, job)
@@ -72,7 +69,8 @@ class Storing:
             await context.inputs.drop(job.video_id)
         kept = None if left.deleted else left.media_key
         await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
-        await context.database.write(partial(outputs.cleaned, job=job))
+        if job.state is not State.FAILED or await self._cancelled(job):
+            await context.database.write(partial(outputs.cleaned, job=job))
 
     async def _cancelled(self, job: Job) -> bool:
         """End what still runs upstream; False when that must be tried again, until the job's deadline at most."""
@@ -90,12 +88,21 @@ class Storing:
         return True
 
     async def sweep(self) -> None:
-        """Remove the scratch folders of outputs that have ended: a killed process could not."""
-        async with self.context.database.read() as session:
-            live = await outputs.live_ids(session)
-        for folder in self.context.scratch.iterdir():
+        """Remove what a killed process left: scratch and inputs of ended outputs, files that no row came to name.
+
+        Only before requests are taken: a file is stored before its row is written.
+        """
+        context = self.context
+        async with context.database.read() as session:
+            live, videos = await outputs.live_ids(session)
+            kept = await files.all_ids(session)
+        for folder in context.scratch.iterdir():
             if folder.name not in live:
                 shutil.rmtree(folder, ignore_errors=True)
+        for prefix, wanted in (("inputs", videos), ("files", kept), ("characters", kept)):
+            for name in await context.store.names(prefix):
+                if name not in wanted:
+                    await context.store.delete_prefix(f"{prefix}/{name}")
 
     async def _source(self, job: Job, folder: Path) -> Path:
         """Return the result as a file on this machine."""
@@ -112,7 +119,7 @@ class Storing:
         result = job.result or {}
         tried = result.get("tries")
         tries = (tried if isinstance(tried, int) else 0) + 1
-        if tries >= _TRIES or result.get("path"):
+        if tries >= _TRIES:
             text = f"The result is unusable. {message}"
             story = entry(job, "failed", code="media_unavailable", message=text, cost=_cost(job))
             await context.apply(jobs.failed(job, "media_unavailable", text, context.clock(), story, _cost(job)))

@@ -54,11 +54,11 @@ class Submitting:
     async def submit(self, job: Job, lease_holds: Callable[[], bool]) -> None:
         """Take a queued output, or one whose submission is unknown, one step further."""
         context = self.context
-        if context.clock() >= job.deadline:
+        if job.state is State.SUBMITTING:
+            await self._settle(job)
+        elif context.clock() >= job.deadline:
             message = "The job was not accepted before its deadline."
             await context.apply(jobs.failed(job, "timeout", message, context.clock()))
-        elif job.state is State.SUBMITTING:
-            await self._settle(job)
         elif job.provider not in context.providers:
             await self._refused(job, Misconfigured(f"{job.provider} is not configured any more."))
         elif not context.breakers.allows(job.provider):

@@ -86,9 +86,10 @@ class Finding(Scripted):
     """A scripted provider that can say what became of a lost submission."""
 
     found: Operation | None = None
+    asked: list[str] = field(default_factory=list)
 
     async def find_submission(self, order: Order) -> Operation | None:
-        del order
+        self.asked.append(order.submission_id)
         return self.found
 
 

@@ -20,6 +20,8 @@ from app.providers.base import (
     Succeeded,
     Transient,
 )
+from app.providers.local.render import render
+from app.providers.local.spec import RenderSpec
 from tests.services.bench import OWNER, Finding, Scripted, open_bench
 
 if TYPE_CHECKING:
@@ -118,6 +120,7 @@ async def test_an_unknown_submission_that_the_provider_finds_is_adopted(finding:
     await finding.step()
     finding.clock.now += 60
     await finding.step()
+    assert finding.provider.asked == [order.submission_id for order in finding.provider.ledger]
     (output,) = await outputs_of(finding, video_id)
     assert (output.state, output.operation) == ("running", {"id": "up-found"})
     assert len(finding.provider.ledger) == 1
@@ -216,12 +219,29 @@ async def test_an_output_past_its_deadline_fails_and_is_cancelled_upstream(bench
     assert len(bench.provider.cancelled) == steps
 
 
+def film(path: Path) -> None:
+    """Write a real one-second video."""
+    spec = RenderSpec("text-to-video", "x", 1, "test", 64, 64, 1.0, str(path))
+    render(spec.to_json(), lambda _message: None)
+
+
 def page(path: Path) -> Path:
     path.write_text("<html>gone</html>")
     return path
 
 
-async def test_a_result_that_is_no_video_fails_as_unavailable(bench: Bench, tmp_path: Path) -> None:
+async def stored_at_last(bench: Bench, video_id: str) -> None:
+    """Let the store lane try until the output has ended."""
+    for _ in range(8):
+        bench.clock.now += 200
+        if await bench.step() != [State.STORING]:
+            break
+    assert (await bench.show(video_id)).row.status in ("completed", "failed")
+
+
+async def test_a_result_that_is_no_video_is_tried_again_and_then_fails_as_unavailable(
+    bench: Bench, tmp_path: Path
+) -> None:
     result = page(tmp_path / "result.mp4")
     video_id = await bench.create()
     await bench.step()
@@ -229,18 +249,22 @@ async def test_a_result_that_is_no_video_fails_as_unavailable(bench: Bench, tmp_
     bench.provider.on_poll = [Succeeded(result, cost=5)]
     await bench.step()
     await bench.step()
-    assert (await bench.show(video_id)).row.error_code == "media_unavailable"
+    assert (await bench.show(video_id)).row.status == "in_progress"
+    await stored_at_last(bench, video_id)
+    video = await bench.show(video_id)
+    assert (video.row.error_code, video.outputs[0].cost) == ("media_unavailable", 5)
 
 
-async def test_a_store_step_past_the_deadline_fails_too(bench: Bench, tmp_path: Path) -> None:
+async def test_a_paid_result_is_stored_even_past_the_deadline(bench: Bench, tmp_path: Path) -> None:
     video_id = await bench.create()
     await bench.step()
     bench.clock.now += 10
     bench.provider.on_poll = [Succeeded(tmp_path / "result.mp4")]
     await bench.step()
     bench.clock.now += 3601
+    film(tmp_path / "result.mp4")
     assert await bench.step() == [State.STORING]
-    assert (await bench.show(video_id)).row.error_code == "timeout"
+    assert (await bench.show(video_id)).row.status == "completed"
 
 
 async def test_a_running_output_without_a_handle_is_a_fault_of_ours(bench: Bench) -> None:
@@ -268,6 +292,15 @@ async def test_sweeping_keeps_the_scratch_of_live_outputs(bench: Bench) -> None:
     leave_folder(scratch / "out_gone")
     await bench.storing.sweep()
     assert names_in(scratch) == [output.id]
+
+
+async def test_sweeping_removes_stored_files_that_no_row_names(bench: Bench) -> None:
+    video_id = await bench.create()
+    for key in ("inputs/video_gone/0", f"inputs/{video_id}/0", "files/file_gone/content", "characters/char_gone/f.png"):
+        await bench.store.put_bytes(key, b"x", "image/png")
+    await bench.storing.sweep()
+    left = [await bench.store.names(prefix) for prefix in ("inputs", "files", "characters")]
+    assert left == [[video_id], [], []]
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from app.providers.base import Order
 
 _RENDERS_AT_ONCE = max(4, os.cpu_count() or 1)  # four, so that the outputs of one video finish together
+_CRASHES = 3  # a process may be killed for reasons of the machine; a render that always dies has failed
 _POLL_SECONDS = 0.25
 _WAITING_POLL_SECONDS = 1.0
 _WIDEST = Fraction(21, 9)  # an input picture more extreme than this is cropped to it
@@ -52,6 +54,7 @@ class LocalProvider:
         self._scratch = scratch
         self._places = asyncio.Semaphore(_RENDERS_AT_ONCE)
         self._renders: dict[str, _Render] = {}
+        self._crashes: Counter[str] = Counter()
 
     async def submit(self, order: Order) -> Operation:
         """Start the render and return it whole as the handle."""
@@ -71,6 +74,9 @@ class LocalProvider:
         del self._renders[_id(operation)]
         error = render.task.exception()
         if isinstance(error, children.ChildError):
+            self._crashes[_id(operation)] += 1
+            if error.code == "crashed" and self._crashes[_id(operation)] < _CRASHES:
+                return Pending(render.progress, _WAITING_POLL_SECONDS)  # the next poll starts it again
             return Failed("invalid_input" if error.code == "invalid_input" else "provider_error", error.message)
         if error is not None:
             raise error
