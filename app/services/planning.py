@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
@@ -44,6 +45,16 @@ class Plan:
     offers: list[Offer]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One provider's way to serve a request."""
+
+    route: Route
+    sized: Normalised
+    bought: Quantities
+    offer: Offer
+
+
 class Planner:
     """Works requests out; asking twice costs nothing and changes nothing."""
 
@@ -64,60 +75,55 @@ class Planner:
             raise GatewayError("unsupported_value", f"{route.warnings[0].message} strict is true.", param="model")
         gathered = [await self._inputs.gather_image(owner, image, folder) for image in request.images]
         gathered += [await self._inputs.gather_character(owner, character) for character in request.characters]
-        if len(gathered) > route.spec.images.max:
-            raise GatewayError(
-                "invalid_value",
-                f"{len(gathered)} input images; {route.asked} takes at most {route.spec.images.max} in this mode.",
-                param=request.images[0].param if request.images else "characters",
-            )
         source = 0.0
         if request.video:
             video = await self._inputs.gather_video(owner, request.video, folder)
             source = video.facts.seconds
             gathered.append(video)
-        sized = _size(request, route, source)
+        best, *others = self._ranked(self._ways(request, route, source, len(gathered)))
+        sized = best.sized
         length = source + (sized.seconds or 0) if request.video else float(sized.seconds or 0)
-        bought = _bought(request, sized, source, len(gathered))
-        offers = [_offer(route, sized, bought), *self._alternatives(request, route, source, len(gathered))]
         return Plan(
-            route,
+            best.route,
             sized,
             seconds_text(length),
             gathered,
-            _price(route, bought),
+            _price(best.route, best.bought),
             (*route.warnings, *sized.warnings, *_about_the_gateway(request)),
-            self._ranked(offers),
+            [way.offer for way in (best, *others)],
         )
 
-    def _alternatives(self, request: VideoRequest, first: Route, source: float, inputs: int) -> list[Offer]:
-        """Work out the other providers that could serve the request, in order of preference.
+    def _ways(self, request: VideoRequest, first: Route, source: float, inputs: int) -> list[_Way]:
+        """Work out every way to serve the request, in order of preference: the client's pin, else each provider.
 
-        None where the client pinned the provider; one that would have to convert under `strict` is left out.
+        A provider that cannot do it is left out, under `strict` also one that would have to convert. Raises
+        GatewayError, that of the first, when nobody is left.
         """
-        found: list[Offer] = []
-        if first.asked.partition("/")[0] in self._router.providers:
-            return found
-        for provider in self._router.providers:
-            if provider == first.provider:
-                continue
-            try:
+        pinned = first.asked.partition("/")[0] in self._router.providers
+        others = [] if pinned else [name for name in self._router.providers if name != first.provider]
+        found: list[_Way] = []
+        refusal: GatewayError | None = None
+        try:
+            found.append(_way(request, first, source, inputs))
+        except GatewayError as error:
+            refusal = error
+        for provider in others:
+            with suppress(GatewayError):
                 route = self._router.route(f"{provider}/{first.model.id}", request.mode)
-                sized = _size(request, route, source)
-            except GatewayError:
-                continue
-            if inputs <= route.spec.images.max + bool(request.video):
-                found.append(_offer(route, sized, _bought(request, sized, source, inputs)))
+                found.append(_way(request, replace(route, asked=first.asked), source, inputs))
+        if refusal and not found:
+            raise refusal
         return found
 
-    def _ranked(self, offers: list[Offer]) -> list[Offer]:
-        """Order the offers as the operator wants them tried; equals stay in the order of preference."""
+    def _ranked(self, ways: list[_Way]) -> list[_Way]:
+        """Order the ways as the operator wants them tried; equals stay in the order of preference."""
         match self._preference:
             case "order":
-                return offers
+                return ways
             case "cheapest":
-                return sorted(offers, key=lambda offer: (offer.estimate is None, offer.estimate or 0))
+                return sorted(ways, key=lambda way: (way.offer.estimate is None, way.offer.estimate or 0))
             case "fastest":
-                return sorted(offers, key=lambda offer: self._pace.usual(offer.provider, offer.endpoint))
+                return sorted(ways, key=lambda way: self._pace.usual(way.offer.provider, way.offer.endpoint))
             case _:
                 assert_never(self._preference)
 
@@ -131,6 +137,20 @@ class Planner:
         if request.model is None:
             return self._router.route_follow_up(self._router.default_model, request.mode)
         return self._router.route(request.model, request.mode)
+
+
+def _way(request: VideoRequest, route: Route, source: float, inputs: int) -> _Way:
+    """Work out what this provider would be sent. Raises GatewayError where it cannot serve the request."""
+    images = inputs - bool(request.video)
+    if images > route.spec.images.max:
+        raise GatewayError(
+            "invalid_value",
+            f"{images} input images; {route.asked} takes at most {route.spec.images.max} in this mode.",
+            param=request.images[0].param if request.images else "characters",
+        )
+    sized = _size(request, route, source)
+    bought = _bought(request, sized, source, inputs)
+    return _Way(route, sized, bought, _offer(route, sized, bought))
 
 
 def _size(request: VideoRequest, route: Route, source: float) -> Normalised:

@@ -79,7 +79,7 @@ class System:
         """Start the gateway with other settings than usual."""
         self._serving = ExitStack()
         self._stack.callback(self._serving.close)
-        self._gateway = self._serving.enter_context(serve(settings_for(self._folder, **self.settings, **changes)))
+        self._gateway = self._serving.enter_context(serve(settings_for(self._folder, **{**self.settings, **changes})))
         return self._gateway
 
     def stop(self) -> None:
