@@ -101,8 +101,9 @@ class Submitting:
         if submission and not isinstance(error, Transient):
             context.breakers.worked(job.provider)  # it answered
         if isinstance(error, Rejected):
-            story = entry(job, "refused", code=error.code, message=reason)
-            await self._close(job, submission, jobs.failed(job, error.code, reason, now, story), reason)
+            story = entry(job, "refused", code=error.code, message=reason, cost=error.cost)
+            failed = jobs.failed(job, error.code, reason, now, story, error.cost)
+            await self._close(job, submission, failed, reason)
         elif isinstance(error, Misconfigured):
             story = entry(job, "refused", code=error.code, message=reason)
             failed = jobs.failed(retold(job, story), final_code(job, error.code), reason, now, story)

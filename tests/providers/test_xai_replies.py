@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.providers.base import Failed, Pending, Succeeded
+from app.providers.base import Failed, Pending, Rejected, Succeeded
 from app.providers.http import Reply
-from app.providers.xai.replies import read_cost, read_status, unknown_word
+from app.providers.xai.replies import read_cost, read_refusal, read_status, unknown_word
 
 if TYPE_CHECKING:
     from app.domain.plain import Json
@@ -89,3 +89,14 @@ def test_only_words_that_no_document_names_are_unknown() -> None:
     words = ("pending", "Queued", "done", "failed", "expired", None, 3, "polishing")
     unknown = [unknown_word(Reply(200, {}, {"status": word})) for word in words]
     assert unknown == [None] * 7 + ["polishing"]
+
+
+def test_a_refused_submit_that_was_billed_says_what_it_cost() -> None:
+    body: Json = {
+        "code": "invalid-argument",
+        "error": "Content moderation.",
+        "usage": {"cost_in_usd_ticks": 2_500_000_000},
+    }
+    refusal = read_refusal(Reply(400, {}, body))
+    assert isinstance(refusal, Rejected)
+    assert refusal.cost == 250_000

@@ -319,3 +319,11 @@ async def test_the_same_request_gives_the_same_seeds_and_its_outputs_differ(benc
         seeds = [sorted(order.seed for order in each.provider.ledger) for each in (bench, second)]
     assert seeds[0] == seeds[1]
     assert len(set(seeds[0])) == 2
+
+
+async def test_a_refusal_that_was_charged_shows_its_cost(bench: Bench) -> None:
+    video_id = await bench.create()
+    bench.provider.on_submit = [Rejected("no", "moderation_blocked", 250_000)]
+    await bench.step()
+    (output,) = await outputs_of(bench, video_id)
+    assert (output.cost, output.history[0]["cost"]) == (250_000, 250_000)

@@ -73,7 +73,7 @@ def read_refusal(reply: Reply) -> ProviderError:
         return fault
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Transient(said, reply.retry_after)
-    return Rejected(said, "moderation_blocked" if _is_blocked(reply) else "invalid_input")
+    return Rejected(said, "moderation_blocked" if _is_blocked(reply) else "invalid_input", read_cost(reply) or None)
 
 
 def read_trouble(reply: Reply) -> Misconfigured | Transient:
