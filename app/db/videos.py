@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import delete, literal, select, tuple_
 
-from app.db.tables import IdempotencyRow, OutputRow, VideoRow
+from app.db.tables import IdempotencyRow, OutputRow, SubmissionRow, VideoRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.domain.jobs import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _beyond(cursor: VideoRow, *, ascending: bool) -> ColumnElement[bool]:
 
 async def _outputs(session: AsyncSession, video_ids: list[str]) -> Sequence[OutputRow]:
     statement = select(OutputRow).where(OutputRow.video_id.in_(video_ids)).order_by(OutputRow.video_id, OutputRow.index)
-    return (await session.scalars(statement)).all()
+    return (await session.scalars(statement.execution_options(populate_existing=True))).all()
 
 
 async def find_by_key(session: AsyncSession, owner: str, key: str, since: float) -> IdempotencyRow | None:
@@ -129,3 +131,29 @@ async def remember_key(session: AsyncSession, owner: str, key: str, video: Video
             owner=owner, key=key, fingerprint=video.fingerprint, video_id=video.id, created_at=video.created_at
         )
     )
+
+
+async def forget(session: AsyncSession, video_id: str) -> None:
+    """Blank what a deleted video says of its owner, and free the Idempotency-Key that made it.
+
+    What accounts need stays (times, models, costs), and so do the handles by which cleanup cancels upstream.
+    """
+    video = await session.get_one(VideoRow, video_id, populate_existing=True)
+    video.prompt, video.fingerprint, video.user, video.error_message = "", "", None, None
+    video.pairs, video.warnings, video.order = {}, [], {"offers": [], "inputs": []}
+    outputs = await _outputs(session, [video_id])
+    for output in outputs:
+        output.error_message, output.result, output.history = None, None, []
+        output.operation = _handle(output.operation)
+    sent = select(SubmissionRow).where(SubmissionRow.output_id.in_([output.id for output in outputs]))
+    for submission in await session.scalars(sent.execution_options(populate_existing=True)):
+        submission.error, submission.operation = None, _handle(submission.operation)
+    await session.flush()
+    key = delete(IdempotencyRow).where(IdempotencyRow.owner == video.owner, IdempotencyRow.video_id == video_id)
+    await session.execute(key.execution_options(synchronize_session="fetch"))
+
+
+def _handle(operation: Operation | None) -> Operation | None:
+    """Keep the words of a provider's handle; what is larger is the order itself, as the local preview's."""
+    plain = (operation or {}).items()
+    return operation and {name: value for name, value in plain if not isinstance(value, dict | list)}

@@ -139,6 +139,7 @@ class Videos:
             row = await session.get_one(VideoRow, video.row.id)
             row.deleted_at = now
             await session.flush()
+            await videos.forget(session, video.row.id)
             await outputs.clean_up_later(session, video.row.id, now)
 
         await self._database.write(work)

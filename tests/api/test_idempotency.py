@@ -153,6 +153,17 @@ def test_a_retry_after_a_delete_makes_the_video_anew(gateway: Running, key: str)
     assert again.json()["id"] != first
 
 
+def test_deleting_a_video_frees_its_key_and_no_other(gateway: Running, key: str) -> None:
+    header, other = {"idempotency-key": key}, {"idempotency-key": f"{key}-other"}
+    first, kept = create(gateway, header).json()["id"], create(gateway, other).json()["id"]
+    assert gateway.http.delete(f"/v1/videos/{first}").status_code == 200
+    again = create(gateway, header)
+    assert not is_replay(again)
+    assert again.json()["id"] != first
+    assert create(gateway, header).json()["id"] == again.json()["id"]
+    assert create(gateway, other).json()["id"] == kept
+
+
 def test_remixes_and_edits_are_replayed_too(gateway: Running, key: str) -> None:
     source = gateway.finished()["id"]
     header = {"idempotency-key": key}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -117,6 +119,29 @@ def test_a_deleted_video_is_gone_with_its_media(gateway: Running) -> None:
     deadline = time.monotonic() + 20
     while _files(gateway.data_dir / "media", video["id"]):
         assert time.monotonic() < deadline, "the media are still there"
+        time.sleep(0.05)
+
+
+def _rows_naming(gateway: Running, word: str) -> list[str]:
+    with closing(sqlite3.connect(gateway.data_dir / "reelgate.sqlite3")) as database:
+        return [line for line in database.iterdump() if word in line]
+
+
+@pytest.mark.parametrize("seconds", [1, 15], ids=["finished", "live"])
+def test_the_database_forgets_what_a_deleted_video_said_of_its_owner(gateway: Running, seconds: int) -> None:
+    word = f"confidential{seconds}"
+    fields = {"metadata": {"order": word}, "user": f"{word}-user", "seed_hint": word, "prompt": f"a {word} sea"}
+    video = gateway.create(seconds=seconds, n=2, idempotency_key=f"{word}-key", size="123x456", **fields)
+    made, deadline = video, time.monotonic() + 60
+    awaited = ("queued", "in_progress") if seconds == 1 else ("queued",)
+    while any(output["status"] in awaited for output in made["outputs"]):
+        assert time.monotonic() < deadline
+        made = gateway.http.get(f"/v1/videos/{video['id']}").json()
+    assert _rows_naming(gateway, word)
+    assert gateway.http.delete(f"/v1/videos/{video['id']}").status_code == 200
+    assert not _rows_naming(gateway, word)
+    while _files(gateway.data_dir / "media", video["id"]):
+        assert time.monotonic() < deadline, "cleaning up goes on without the row's words"
         time.sleep(0.05)
 
 
