@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 ADMIN_KEY_LENGTH = 24
+_PREFIX = "REELGATE_"
 
 
 class Settings(BaseSettings):
-    """Every setting, named REELGATE_<FIELD> in the environment. README's table documents each."""
+    """Every setting, named REELGATE_<FIELD> in the environment; empty is unset. README's table documents each."""
 
-    model_config = SettingsConfigDict(env_prefix="REELGATE_", env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -69,3 +79,32 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that the running gateway holds, and in which it says where it listens."""
+        return self.data_dir.absolute() / "reelgate.lock"
+
+
+class CommandSettings(Settings):
+    """The settings, and what only the commands that talk to a gateway read."""
+
+    base_url: str | None = Field(None, description="A gateway elsewhere.")
+    api_key: str | None = Field(None, description="The key that is sent to it.")
+
+
+def unknown_variables() -> dict[str, str]:
+    """Find the REELGATE_ variables that nobody reads, in the environment and .env, each with the nearest known one."""
+    known = {
+        name.upper(): str(field.validation_alias or f"{_PREFIX}{name.upper()}")
+        for name, field in CommandSettings.model_fields.items()
+    }
+    given = {name.upper() for source in (EnvSettingsSource, DotEnvSettingsSource) for name in _names(source)}
+    strange = sorted(name for name in given if name.startswith(_PREFIX) and name not in known.values())
+    return {
+        name: known[difflib.get_close_matches(name.removeprefix(_PREFIX), known, n=1, cutoff=0)[0]] for name in strange
+    }
+
+
+def _names(source: type[EnvSettingsSource]) -> list[str]:
+    return list(source(CommandSettings, env_ignore_empty=False).env_vars)

@@ -31,6 +31,7 @@ from app.services.videos import Videos
 from app.startup import (
     StartupError,
     build_providers,
+    check_access,
     database_url,
     download_policy,
     link_secret,
@@ -99,9 +100,7 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
 
 @asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
-    data = settings.data_dir.absolute()
-    data.mkdir(parents=True, exist_ok=True)
-    with lock(data):
+    with lock(settings):
         async with _services(app, settings, clock):
             yield
 
@@ -142,12 +141,11 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     planner = Planner(database, router, inputs, pace, settings.routing)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
-    if settings.auth == "on" and not accounts.guarded and not settings.loopback:
+    try:
+        check_access(settings, guarded=accounts.guarded)
+    except StartupError:
         await database.close()
-        raise StartupError(
-            f"{settings.host} can be reached from other machines, and there is no API key. Make one with "
-            "`reelgate keys create NAME`, or set REELGATE_ADMIN_KEY, or REELGATE_AUTH=off to let everyone in."
-        )
+        raise
     app.state.gateway = Gateway(
         videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, engine.wake),
         planner=planner,

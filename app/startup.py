@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from app.domain import catalogue
 from app.domain.catalogue import LOCAL
+from app.domain.errors import GatewayError
+from app.domain.verbatim import verbatim_model
 from app.media.network import NetworkPolicy
 from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.fal.adapter import FalProvider
@@ -32,8 +34,25 @@ class StartupError(Exception):
     """The gateway must not start; the message says what the operator can do."""
 
 
+class BusyError(StartupError):
+    """Another process has the data folder."""
+
+
 def load_catalogue(settings: Settings) -> Catalogue:
-    """Read the catalogue and the operator's additions. Raises StartupError naming file and line of a mistake."""
+    """Read the catalogue and the operator's additions.
+
+    Raises StartupError naming file and line of a mistake, or a default model that does not exist.
+    """
+    known = _read_catalogue(settings)
+    try:
+        known.find(settings.default_model)
+    except GatewayError as error:
+        if verbatim_model(settings.default_model) is None:
+            raise StartupError(f"REELGATE_DEFAULT_MODEL: {error.message}") from error
+    return known
+
+
+def _read_catalogue(settings: Settings) -> Catalogue:
     if settings.catalogue is None:
         return catalogue.builtin()
     try:
@@ -100,15 +119,39 @@ def database_url(settings: Settings) -> str:
     return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'reelgate.sqlite3'}"
 
 
+def check_access(settings: Settings, *, guarded: bool) -> None:
+    """Raise StartupError where everybody could come in and nobody has allowed that."""
+    if settings.auth == "on" and not guarded and not settings.loopback:
+        raise StartupError(
+            f"{settings.host} can be reached from other machines, and there is no API key. Make one with "
+            "`reelgate keys create NAME --admin`, or set REELGATE_ADMIN_KEY, or REELGATE_AUTH=off to let everyone in."
+        )
+
+
 @contextmanager
-def lock(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder alone: SQLite has one writer. Raises StartupError when another process has it."""
-    with (data_dir / "reelgate.lock").open("w") as file:
+def lock(settings: Settings) -> Iterator[None]:
+    """Make the data folder and hold it alone: SQLite has one writer.
+
+    Raises StartupError when the folder cannot be used, BusyError when another process has it.
+    """
+    path = settings.lock_file
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")  # what the holder says in it must stay
+    except OSError as error:
+        raise StartupError(
+            f"The data folder {path.parent} cannot be used: {error.strerror}. Choose another by REELGATE_DATA_DIR."
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StartupError(f"Another gateway is using the data folder {data_dir.absolute()}.") from None
-        yield
+            raise BusyError(f"Another gateway is using the data folder {path.parent}.") from None
+        file.truncate(0)
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def link_secret(data_dir: Path) -> bytes:

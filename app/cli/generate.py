@@ -37,7 +37,7 @@ def generate(
     video: Annotated[Path | None, typer.Option(help="Video to change.", exists=True)] = None,
     *,
     extend: Annotated[bool, typer.Option("--extend", help="Continue --video instead of changing it.")] = False,
-    base_url: Annotated[str | None, typer.Option(envvar="REELGATE_BASE_URL", help="A gateway elsewhere.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="A gateway elsewhere. [REELGATE_BASE_URL]")] = None,
 ) -> None:
     """Make a video and save it.
 

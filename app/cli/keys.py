@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli.connection import check, client, find_running
-from app.cli.terminal import fail, load_settings, out
+from app.cli.connection import check, client, find, refuse
+from app.cli.terminal import err, fail, load_settings, out
 from app.domain.errors import GatewayError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from app.config import Settings
+    from app.db.tables import ApiKeyRow
     from app.services.accounts import Accounts, Role
 
 T = TypeVar("T")
 
+_NO_ADMIN = (
+    "[yellow]note:[/yellow] this key cannot manage keys, and there is no admin key yet: "
+    "make one with --admin while the gateway is stopped, or set REELGATE_ADMIN_KEY."
+)
+
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
-Url = Annotated[str | None, typer.Option("--base-url", envvar="REELGATE_BASE_URL", help="A gateway elsewhere.")]
+Url = Annotated[str | None, typer.Option("--base-url", help="A gateway elsewhere. [REELGATE_BASE_URL]")]
 
 
 @keys.command()
@@ -36,23 +42,32 @@ def create(
     """Make a key and show it, this once. From the first key on, every request needs one."""
     role: Role = "admin" if admin else "member"
     settings = load_settings()
-    url = base_url or find_running(settings)
+    url = find(settings, base_url)
     if url:
-        with client(url) as http:
+        with client(url, settings) as http:
             secret = check(http.post("/v1/keys", json={"name": name, "role": role})).json()["key"]
+            closed = http.get("/v1/keys").is_client_error  # to whoever made the key: it was the first
     else:
-        secret = _offline(settings, lambda accounts: accounts.create_key(name, role))[1]
+        secret, rows = _offline(settings, lambda accounts: _create(accounts, name, role))
+        closed = settings.admin_key is None and not any(row.role == "admin" and not row.revoked_at for row in rows)
     out.print(secret, markup=False)
+    if closed and not admin:
+        err.print(_NO_ADMIN)
+
+
+async def _create(accounts: Accounts, name: str, role: Role) -> tuple[str, Sequence[ApiKeyRow]]:
+    _, secret = await accounts.create_key(name, role)
+    return secret, await accounts.list_keys()
 
 
 @keys.command("list")
 def list_keys(base_url: Url = None) -> None:
     """List the keys; the keys themselves are not kept."""
     settings = load_settings()
-    url = base_url or find_running(settings)
+    url = find(settings, base_url)
     rows: list[dict[str, Any]]
     if url:
-        with client(url) as http:
+        with client(url, settings) as http:
             rows = check(http.get("/v1/keys")).json()["data"]
     else:
         found = _offline(settings, lambda accounts: accounts.list_keys())
@@ -63,16 +78,16 @@ def list_keys(base_url: Url = None) -> None:
         facts = (row["id"], f"{row['prefix']}…", f"{row['role']:<6}", f"made {_day(row['created_at'])}", state)
         out.print("  ".join((*facts, row["name"])), markup=False)
     if not rows:
-        out.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME`")
+        out.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME --admin`")
 
 
 @keys.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, key_….")], base_url: Url = None) -> None:
     """End a key at once."""
     settings = load_settings()
-    url = base_url or find_running(settings)
+    url = find(settings, base_url)
     if url:
-        with client(url) as http:
+        with client(url, settings) as http:
             check(http.delete(f"/v1/keys/{key_id}"))
     else:
         _offline(settings, lambda accounts: accounts.revoke_key(key_id))
@@ -86,8 +101,7 @@ def _offline(settings: Settings, work: Callable[[Accounts], Awaitable[T]]) -> T:
     from app.startup import StartupError, database_url, lock  # noqa: PLC0415
 
     async def run() -> T:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        with lock(settings.data_dir):
+        with lock(settings):
             database = Database(database_url(settings))
             await database.migrate()
             await database.start()
@@ -99,7 +113,7 @@ def _offline(settings: Settings, work: Callable[[Accounts], Awaitable[T]]) -> T:
     try:
         return asyncio.run(run())
     except StartupError as error:
-        fail(f"{error} Name its address with --base-url.")
+        refuse(error)
     except GatewayError as error:
         fail(error.message)
 

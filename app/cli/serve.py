@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from app.cli.terminal import fail, load_settings, out
+from app.cli.connection import local_url
+from app.cli.terminal import err, fail, load_settings, out
+from app.config import unknown_variables
 from app.telemetry import configure_logs
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from app.config import Settings
 
 
+_FIRST_KEY = "make one with `reelgate keys create NAME --admin`"
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [REELGATE_HOST, 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. [REELGATE_PORT, 8000]")] = None,
@@ -34,6 +40,8 @@ def serve(
     Every setting is an environment variable REELGATE_… (or a line in .env); the README lists them.
     """
     settings = load_settings(host=host, port=port, data_dir=data_dir)
+    for name, nearest in unknown_variables().items():
+        err.print(f"[yellow]warning:[/yellow] {escape(name)} is no setting; the nearest is {nearest}")
     try:
         listener = socket.create_server(
             (settings.host, settings.port),
@@ -85,6 +93,7 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
 
 def _greet(app: FastAPI, settings: Settings, port: int) -> None:
     gateway = app.state.gateway
+    settings.lock_file.write_text(local_url(settings.host, port), encoding="utf-8")  # for the other commands
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = settings.public_url or f"http://{host}:{port}"
     key = ' -H "Authorization: Bearer $REELGATE_API_KEY"' if gateway.accounts.guarded else ""
@@ -94,7 +103,7 @@ def _greet(app: FastAPI, settings: Settings, port: int) -> None:
     out.print(f"  data       {settings.data_dir.absolute()}")
     if not gateway.accounts.guarded:
         reach = "only this machine can connect" if settings.loopback else "ANYONE who reaches this address can use it"
-        out.print(f"  [yellow]open: no API key is needed ({reach}); make one with `reelgate keys create NAME`[/yellow]")
+        out.print(f"  [yellow]open: no API key is needed ({reach}); {_FIRST_KEY}[/yellow]")
     out.print("\nTry it:")
     out.print(
         f"  curl -s {url}/v1/videos{key} -H 'Content-Type: application/json' \\\n"

@@ -7,8 +7,9 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
-from app.config import Settings
+from app.config import CommandSettings
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -16,15 +17,15 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def fail(message: str) -> NoReturn:
     """Print a message to stderr and end with status 1."""
-    err.print(f"[red]error:[/red] {message}", markup=True)
+    err.print(f"[red]error:[/red] {escape(message)}")
     raise typer.Exit(1)
 
 
-def load_settings(**changes: object) -> Settings:
+def load_settings(**changes: object) -> CommandSettings:
     """Read the settings with a command's own options laid over them; a mistake ends the command with its name."""
     given = {name: value for name, value in changes.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them, that is the point
+        return CommandSettings(**given)  # type: ignore[arg-type]  # pydantic checks them, that is the point
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import av
 from PIL import Image
 
+from app.config import Settings
+from app.startup import lock
+from tests.cli.processes import served
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -63,6 +67,21 @@ def test_a_refusal_is_shown_in_the_gateways_words(run: Run, gateway: Running) ->
     result = run("generate", "a boat", "--size", "big", "--base-url", gateway.url)
     assert result.exit_code == 1
     assert "Invalid size 'big': use \"WIDTHxHEIGHT\"" in result.output
+
+
+def test_a_gateway_on_another_port_is_found_by_its_data_folder(run: Run, tmp_path: Path) -> None:
+    with served(tmp_path):
+        result = run("generate", "a boat", "-o", "boat.mp4", *SHORT)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "boat.mp4").exists()
+
+
+def test_a_busy_data_folder_whose_holder_gives_no_address_asks_for_it(run: Run) -> None:
+    with lock(Settings()):
+        result = run("generate", "a boat")
+    assert result.exit_code == 1
+    assert "Another gateway is using the data folder" in result.output
+    assert "--base-url" in result.output
 
 
 def test_extending_needs_a_video(run: Run) -> None:

@@ -1,21 +1,22 @@
-"""`reelgate keys`, `models` and `doctor`."""
+"""`reelgate keys` and `models`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.config import Settings
+from app.startup import lock
 from tests.cli.processes import served
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from tests.cli.conftest import Run
 
 
 def test_keys_are_made_listed_and_revoked_while_no_gateway_runs(run: Run) -> None:
-    secret = run("keys", "create", "ci").output.strip()
+    secret = run("keys", "create", "ci").stdout.strip()
     assert secret.startswith("rg_")
     listed = run("keys", "list").output
     assert secret[:10] in listed
@@ -31,19 +32,70 @@ def test_keys_are_managed_through_a_running_gateway(run: Run, tmp_path: Path, mo
     with served(tmp_path) as gateway:
         monkeypatch.setenv("REELGATE_BASE_URL", gateway.url)
         admin = run("keys", "create", "boss", "--admin").output.strip()
-        assert "No API key was given" in run("keys", "list").output
+        refused = run("keys", "list").output
+        assert "No API key was given" in refused
+        assert "Set REELGATE_API_KEY." in refused
         monkeypatch.setenv("REELGATE_API_KEY", admin)
         assert "boss" in run("keys", "list").output
-        member = run("keys", "create", "worker").output.strip()
+        made = run("keys", "create", "worker")
+        member = made.stdout.strip()
+        assert not made.stderr
         monkeypatch.setenv("REELGATE_API_KEY", member)
         assert "needs an admin key" in run("keys", "list").output
 
 
-def test_a_busy_data_folder_asks_for_the_gateways_address(run: Run, tmp_path: Path) -> None:
+def test_a_gateway_on_another_port_is_found_by_its_data_folder(run: Run, tmp_path: Path) -> None:
     with served(tmp_path):
+        assert run("keys", "create", "boss", "--admin").exit_code == 0
+        assert "No API key was given" in run("keys", "list").output
+    assert "boss" in run("keys", "list").output
+
+
+def test_a_busy_data_folder_whose_holder_gives_no_address_asks_for_it(run: Run) -> None:
+    with lock(Settings()):
         result = run("keys", "list")
     assert result.exit_code == 1
     assert "--base-url" in result.output
+
+
+def test_a_first_key_that_cannot_manage_keys_is_noted_on_stderr(run: Run, tmp_path: Path) -> None:
+    with served(tmp_path):
+        online = run("keys", "create", "laptop")
+    offline = run("keys", "create", "laptop")
+    for made in (online, offline):
+        assert made.stdout.startswith("rg_")
+        assert len(made.stdout.split()) == 1
+        assert "this key cannot manage keys" in made.stderr
+        assert "REELGATE_ADMIN_KEY" in made.stderr
+    assert not run("keys", "create", "ops", "--admin").stderr
+    assert not run("keys", "create", "desk").stderr
+
+
+def test_the_sequence_of_the_documentation_works(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs/configuration.md").read_text()
+    block = page.partition("## API keys")[2].partition("```console\n")[2].partition("```")[0]
+    secret = key_id = ""
+    with served(tmp_path):
+        for line in block.splitlines():
+            words = line.partition("#")[0].split()
+            if words[0] == "export":
+                monkeypatch.setenv("REELGATE_API_KEY", secret)
+                continue
+            done = run(*(key_id if word == "key_…" else word for word in words[1:]))
+            assert done.exit_code == 0, done.output
+            assert not done.stderr
+            secret, key_id = done.stdout.strip(), done.stdout.split()[0]
+
+
+def test_the_key_and_the_address_may_stand_in_a_file(run: Run, tmp_path: Path) -> None:
+    admin = "a-long-enough-admin-key-for-tests"
+    (tmp_path / "served").mkdir()
+    with served(tmp_path / "served", REELGATE_ADMIN_KEY=admin) as gateway:
+        (tmp_path / ".env").write_text(f"REELGATE_BASE_URL={gateway.url}\nREELGATE_ADMIN_KEY={admin}\n")
+        member = run("keys", "create", "worker").stdout.strip()
+        assert "worker" in run("keys", "list").output
+        (tmp_path / ".env").write_text(f"REELGATE_BASE_URL={gateway.url}\nREELGATE_API_KEY={member}\n")
+        assert "needs an admin key" in run("keys", "list").output
 
 
 def test_models_are_listed_with_modes_and_prices(run: Run) -> None:
@@ -51,22 +103,3 @@ def test_models_are_listed_with_modes_and_prices(run: Run) -> None:
     assert "grok-imagine-video-1.5-lite" in text
     assert "reference-to-video" in text
     assert "fal: 480p 0.05, 720p 0.07" in text
-
-
-def test_the_doctor_renders_a_clip_and_finds_nothing_wrong(run: Run) -> None:
-    result = run("doctor")
-    assert result.exit_code == 0, result.output
-    assert "H.264 and AAC work" in result.output
-
-
-def test_the_doctor_names_a_folder_it_cannot_write(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REELGATE_DATA_DIR", "/proc/reelgate")
-    result = run("doctor")
-    assert result.exit_code == 1
-    assert "FAIL data" in result.output
-
-
-def test_the_doctor_finds_a_running_gateway(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(tmp_path) as gateway:
-        monkeypatch.setenv("REELGATE_PORT", gateway.url.rpartition(":")[2])
-        assert f"runs on {gateway.url}" in run("doctor").output

@@ -76,6 +76,33 @@ def test_a_mistake_in_the_operators_catalogue_is_named_with_its_line(tmp_path: P
     assert "line 3" in said
 
 
+def test_a_default_model_that_does_not_exist_is_refused_by_name(tmp_path: Path) -> None:
+    assert "REELGATE_DEFAULT_MODEL: Model 'nope' not found" in refused(tmp_path, REELGATE_DEFAULT_MODEL="nope")
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
+    said = refused(tmp_path, REELGATE_DATA_DIR="/proc/x")
+    assert "/proc/x cannot be used" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_empty_values_are_unset(tmp_path: Path) -> None:
+    empty = ("REELGATE_ADMIN_KEY", "REELGATE_DATA_DIR", "REELGATE_POLL_SECONDS", "REELGATE_CATALOGUE", "FAL_KEY")
+    with served(tmp_path, **dict.fromkeys(empty, "")) as gateway:
+        assert "local (Local preview (no AI))" in gateway.greeting
+        assert "open: no API key is needed" in gateway.greeting
+        assert str(tmp_path / "data") in gateway.greeting
+
+
+def test_unknown_variables_are_named_with_the_nearest_known_one(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REELGATE_FAL_KEY=x\nUNRELATED=y\nREELGATE_API_KEY=z\n")
+    said = refused(tmp_path, REELGATE_PROVIDER="local", REELGATE_DEFAULT_MODEL="nope")
+    assert [line for line in said.splitlines() if "warning" in line] == [
+        "warning: REELGATE_FAL_KEY is no setting; the nearest is FAL_KEY",
+        "warning: REELGATE_PROVIDER is no setting; the nearest is REELGATE_PROVIDERS",
+    ]
+
+
 def test_a_second_gateway_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     with served(tmp_path):
         assert "Another gateway is using the data folder" in refused(tmp_path)
