@@ -1,0 +1,200 @@
+"""A provider tells that a job has moved: verified, and then only a hint, unless the submit's answer was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.domain.errors import GatewayError
+from app.domain.jobs import State
+from app.providers.base import Indeterminate, Rejected, Transient
+from app.services.callbacks import Callbacks
+from app.services.submitting import Submitting
+from tests.services.bench import OWNER, Scripted, open_bench
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from app.domain.jobs import Operation
+    from app.providers.base import Order
+    from tests.services.bench import Bench
+
+BASE = "https://gate.example/v1/callbacks"
+
+
+@dataclass
+class Calling(Scripted):
+    """A provider that calls back; the body is the upstream id."""
+
+    trouble: Exception | None = None
+
+    async def verify_callback(self, headers: Mapping[str, str], body: bytes) -> str:
+        del headers
+        if self.trouble:
+            raise self.trouble
+        return body.decode()
+
+    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
+        return {"id": upstream_id, "endpoint": endpoint}
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with open_bench(tmp_path, Calling("fal"), Scripted("xai")) as opened:
+        context = replace(opened.context, callback_base=BASE)
+        yield replace(opened, context=context, submitting=Submitting(context))
+
+
+class Door:
+    """Takes callbacks for a bench, and counts how often the engine was woken."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.woken = 0
+        self._callbacks = Callbacks(bench.database, bench.context.providers, bench.clock, self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def take(self, order: Order, upstream_id: str = "up-1", provider: str = "fal") -> None:
+        await self._callbacks.take(provider, order.submission_id, {}, upstream_id.encode())
+
+
+@pytest.fixture
+def door(bench: Bench) -> Door:
+    return Door(bench)
+
+
+async def order_of(bench: Bench) -> Order:
+    """Submit what is due and return what the provider was sent."""
+    await bench.step()
+    return bench.provider.ledger[-1]
+
+
+async def state(bench: Bench, video_id: str) -> tuple[str, object]:
+    (output,) = (await bench.show(video_id)).outputs
+    return output.state, output.operation
+
+
+async def test_our_own_id_of_the_submission_is_in_the_address_that_is_called(bench: Bench) -> None:
+    await bench.create()
+    order = await order_of(bench)
+    assert order.callback_url == f"{BASE}/fal/{order.submission_id}"
+    await bench.create(model="xai/grok-imagine-video")
+    await bench.step()
+    other = bench.context.providers["xai"]
+    assert isinstance(other, Scripted)
+    assert other.ledger[0].callback_url is None
+
+
+async def test_a_running_job_is_due_at_once(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    order = await order_of(bench)
+    assert await bench.step() == []
+    await door.take(order)
+    assert door.woken == 1
+    assert await bench.step() == [State.RUNNING]
+    assert await state(bench, video_id) == ("running", {"id": "up-1"})
+
+
+async def test_a_lost_submission_is_adopted_and_never_sent_again(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    bench.provider.on_submit = [Indeterminate("cut")]
+    order = await order_of(bench)
+    await door.take(order, "up-lost")
+    assert await state(bench, video_id) == ("running", {"id": "up-lost", "endpoint": order.endpoint})
+    bench.clock.now += 1000
+    assert await bench.step() == [State.RUNNING]
+    assert len(bench.provider.ledger) == 1
+    assert (await bench.show(video_id)).row.status == "in_progress"
+
+
+async def test_a_second_callback_changes_nothing(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    bench.provider.on_submit = [Indeterminate("cut")]
+    order = await order_of(bench)
+    await door.take(order, "up-lost")
+    before = await state(bench, video_id)
+    await door.take(order, "up-lost")
+    assert await state(bench, video_id) == before
+
+
+async def test_an_answer_that_comes_after_its_own_callback_changes_nothing(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    submit = bench.provider.submit
+
+    async def called_back_meanwhile(order: Order) -> Operation:
+        await door.take(order, "up-1")
+        return await submit(order)
+
+    bench.provider.submit = called_back_meanwhile  # type: ignore[method-assign]
+    await bench.step()
+    assert (await state(bench, video_id))[0] == "running"
+    assert await bench.step() == [State.RUNNING]
+    assert len(bench.provider.ledger) == 1
+
+
+async def test_a_cancelled_job_stays_cancelled(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    order = await order_of(bench)
+    await bench.videos.cancel(OWNER, video_id)
+    await door.take(order)
+    assert (await bench.show(video_id)).row.error_code == "cancelled"
+
+
+@pytest.mark.parametrize("provider", ["xai", "nobody"])
+async def test_only_the_provider_that_got_the_order_may_call(bench: Bench, door: Door, provider: str) -> None:
+    await bench.create()
+    order = await order_of(bench)
+    with pytest.raises(GatewayError) as error:
+        await door.take(order, provider=provider)
+    assert error.value.code == "not_found"
+    assert door.woken == 0
+
+
+async def test_nor_may_another_provider_that_calls_back(tmp_path: Path) -> None:
+    async with open_bench(tmp_path, Calling("fal"), Calling("xai")) as bench:
+        door = Door(bench)
+        await bench.create()
+        order = await order_of(bench)
+        with pytest.raises(GatewayError) as error:
+            await door.take(order, provider="xai")
+        assert error.value.code == "not_found"
+
+
+async def test_a_callback_about_no_submission_of_ours_is_not_found(bench: Bench, door: Door) -> None:
+    await bench.create()
+    order = await order_of(bench)
+    with pytest.raises(GatewayError) as error:
+        await door.take(replace(order, submission_id="sub_other"))
+    assert error.value.code == "not_found"
+
+
+async def test_a_callback_about_another_job_than_the_submissions_own_is_not_found(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    order = await order_of(bench)
+    with pytest.raises(GatewayError) as error:
+        await door.take(order, "up-of-somebody-else")
+    assert error.value.code == "not_found"
+    assert await state(bench, video_id) == ("running", {"id": "up-1"})
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [(Rejected("signed by nobody"), "permission_denied"), (Transient("no key set"), "provider_unavailable")],
+)
+async def test_a_callback_that_is_not_verified_moves_nothing(
+    bench: Bench, door: Door, trouble: Exception, code: str
+) -> None:
+    video_id = await bench.create()
+    bench.provider.on_submit = [Indeterminate("cut")]
+    order = await order_of(bench)
+    assert isinstance(bench.provider, Calling)
+    bench.provider.trouble = trouble
+    with pytest.raises(GatewayError) as error:
+        await door.take(order)
+    assert error.value.code == code
+    assert (await state(bench, video_id))[0] == "submitting"
+    assert door.woken == 0
