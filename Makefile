@@ -10,15 +10,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve install dev sdks test check format lock clean
+.PHONY: help serve demo-providers install dev sdks test provider-table check format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PYTHON=python3.12 chooses the interpreter, ARGS="…" goes to reelgate or pytest.'
 
 serve: $(RUN) ## Run the gateway on http://127.0.0.1:8000; sets everything up the first time
 	@exec $(BIN)/reelgate serve $(ARGS)
+
+demo-providers: $(DEV) ## Run the gateway against fake fal, AI/ML API and xAI, to watch what would happen
+	@exec $(BIN)/python -m tests.upstreams --serve $(ARGS)
 
 install: $(RUN) ## Set up .venv with what the gateway needs to run
 
@@ -32,6 +35,9 @@ test: sdks ## Run every test, with coverage
 	$(BIN)/pytest -n auto --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
+
+provider-table: $(DEV) ## Write docs/provider-requests.md anew, by asking
+	$(BIN)/python -m tests.docs.provider_table
 
 check: $(DEV) ## Lint, check formatting, types, layers and migrations
 	$(BIN)/ruff check

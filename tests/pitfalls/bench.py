@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.serving import serve, settings_for
 from tests.upstreams import aimlapi, fal, xai
+from tests.upstreams.__main__ import environment
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
@@ -107,20 +108,11 @@ def bench(data_dir: Path) -> Iterator[Bench]:
     heard = {name: Heard(app) for name, app in zip(REAL, apps, strict=True)}
     with ExitStack() as stack:
         urls = {name: stack.enter_context(run(app)) for name, app in heard.items()}
-        environment = {
-            "FAL_KEY": fal.KEY,
-            "REELGATE_FAL_QUEUE_URL": urls["fal"],
-            "REELGATE_FAL_REST_URL": urls["fal"],
-            "REELGATE_FAL_API_URL": urls["fal"],
-            "AIMLAPI_KEY": aimlapi.KEY,
-            "REELGATE_AIMLAPI_URL": urls["aimlapi"],
-            "XAI_API_KEY": xai.KEY,
-            "REELGATE_XAI_URL": f"{urls['xai']}/v1",
-        }
+        env = environment(*urls.values())
         idle: Any = None
-        blank = Bench(idle, *fakes, heard, environment)
+        blank = Bench(idle, *fakes, heard, env)
         main = stack.enter_context(serve(blank.settings(data_dir)))
-        yield Bench(main, *fakes, heard, environment)
+        yield Bench(main, *fakes, heard, env)
 
 
 def at_least(number: int, count: Callable[[], int], timeout: float = 15) -> None:

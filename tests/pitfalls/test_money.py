@@ -102,7 +102,7 @@ def test_the_billed_units_decide_not_the_seconds(bench: Bench) -> None:
     """Complaint 30: fal's unit is no second of the clock: $0.05 estimated, $0.20 billed."""
     bench.main.finished(model=f"fal/{MODEL}")
     film = next(iter(bench.fal.jobs.values())).media_path
-    result = {"video": {"url": bench.environment["REELGATE_FAL_REST_URL"] + film}}
+    result: dict[str, Any] = {"video": {"url": bench.environment["REELGATE_FAL_REST_URL"] + film}}
     bench.fal.rules.add(Rule(on="result", do=answer(200, result, {"x-fal-billable-units": "4.0"})))
     video = bench.main.finished(model=f"fal/{MODEL}")
     assert (video["metadata"]["cost_estimate"], video["metadata"]["cost"]) == (0.05, 0.2)

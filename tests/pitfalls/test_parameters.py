@@ -75,7 +75,10 @@ def test_booleans_in_a_form_are_booleans(bench: Bench) -> None:
 @pytest.mark.parametrize("provider", REAL)
 def test_an_uploaded_picture_arrives_byte_for_byte(bench: Bench, provider: str) -> None:
     """Complaint 23: the body is used up while the model is read, and the picture is lost."""
-    form = {"data": {**BASE, "model": f"{provider}/{MODEL}"}, "files": {"input_reference": ("boat.png", PICTURE)}}
+    form: dict[str, Any] = {
+        "data": {**BASE, "model": f"{provider}/{MODEL}"},
+        "files": {"input_reference": ("boat.png", PICTURE)},
+    }
     body = ordered(bench, provider, **form)
     address = body["image"]["url"] if provider == "xai" else body["image_url"]
     assert bytes_of(bench, address) == PICTURE
@@ -85,7 +88,10 @@ def test_an_uploaded_picture_arrives_byte_for_byte(bench: Bench, provider: str) 
 @pytest.mark.parametrize("route", ["edits", "extensions"])
 def test_an_uploaded_source_video_arrives_byte_for_byte(bench: Bench, provider: str, route: str) -> None:
     """Complaint 23: the uploaded source of an edit is not forwarded."""
-    form = {"data": {"prompt": "at night", "model": f"{provider}/{MODEL}"}, "files": {"video": ("a.mp4", CLIP)}}
+    form: dict[str, Any] = {
+        "data": {"prompt": "at night", "model": f"{provider}/{MODEL}"},
+        "files": {"video": ("a.mp4", CLIP)},
+    }
     body = ordered(bench, provider, f"/v1/videos/{route}", **form)
     assert bytes_of(bench, body["video"]["url"] if provider == "xai" else body["video_url"]) == CLIP
 
