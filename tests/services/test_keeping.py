@@ -1,0 +1,92 @@
+"""A result that is being stored while its video is given up leaves nothing behind."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.media import probe
+from app.providers.base import Succeeded
+from tests.services.bench import OWNER, Scripted, open_bench
+from tests.upstreams.films import film
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from app.domain.jobs import Job
+    from app.media.probe import Pictures
+    from tests.services.bench import Bench
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with open_bench(tmp_path, Scripted("fal")) as opened:
+        yield opened
+
+
+async def rendered(bench: Bench) -> Job:
+    """Return a job whose result waits to be stored."""
+    await bench.create()
+    await bench.step()
+    bench.clock.now += 1
+    made = write(bench.folder / "made.mp4")
+    bench.provider.on_poll = [Succeeded(made, cost=5)]
+    await bench.step()
+    (job,) = await bench.claim()
+    return job
+
+
+def write(path: Path) -> Path:
+    path.write_bytes(film(64, 48, 25))
+    return path
+
+
+async def test_a_result_is_stored_with_its_cost_and_its_place_in_the_story(bench: Bench) -> None:
+    job = await rendered(bench)
+    await bench.storing.keep(job)
+    (output,) = (await bench.show(job.video_id)).outputs
+    assert (output.state, output.cost, output.num_frames) == ("completed", 5, 25)
+    assert [(each["provider"], each["outcome"], each["cost"]) for each in output.history] == [("fal", "completed", 5)]
+    assert await bench.store.names("videos") == [job.video_id]
+
+
+async def test_a_delete_while_a_result_is_stored_leaves_no_file(bench: Bench) -> None:
+    job = await rendered(bench)
+    await bench.videos.delete(OWNER, job.video_id)
+    await bench.clean_up()
+    await bench.storing.keep(job)
+    assert await bench.store.names(f"videos/{job.video_id}/0") == []
+
+
+async def test_a_scratch_folder_that_vanishes_is_no_fault(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def vanishing(video: Path, folder: Path) -> Pictures:
+        pictures = await probe.make_pictures(video, folder)
+        shutil.rmtree(folder)
+        return pictures
+
+    monkeypatch.setattr("app.services.storing.make_pictures", vanishing)
+    job = await rendered(bench)
+    await bench.storing.keep(job)
+    (output,) = (await bench.show(job.video_id)).outputs
+    assert output.state == "storing"
+    monkeypatch.undo()
+    bench.clock.now += 60
+    await bench.step()
+    assert (await bench.show(job.video_id)).row.status == "completed"
+    assert len(bench.provider.ledger) == 1
+
+
+async def test_one_of_two_ended_outputs_keeps_what_the_other_still_needs(bench: Bench) -> None:
+    video_id = await bench.create(n=2)
+    await bench.step()
+    bench.clock.now += 1
+    bench.provider.on_poll = [Succeeded(write(bench.folder / "made.mp4"))]
+    await bench.step()
+    await bench.step()
+    assert await bench.clean_up() == 1
+    states = [output.state for output in (await bench.show(video_id)).outputs]
+    assert sorted(states) == ["completed", "running"]
+    assert await bench.store.names("videos") == [video_id]
