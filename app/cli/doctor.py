@@ -8,9 +8,11 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import typer
 
 from app import children
@@ -24,19 +26,20 @@ from app.providers.local.spec import RenderSpec
 if TYPE_CHECKING:
     from app.config import Settings
 
+_PYTHON = (3, 11)
 _FREE_GIB = 1.0
 
 
 def doctor() -> None:
     """Check this machine and its providers, without spending. Ends with status 1 if anything is wrong."""
     settings = load_settings()
+    running = find_running(settings)
     results = [
         _python(),
         _data_dir(settings),
-        _sqlite(),
         asyncio.run(_renderer()),
-        _gateway(settings),
-        _auth(settings),
+        _gateway(settings, running),
+        *(_served(settings, running) if running else asyncio.run(_stopped(settings))),
         *asyncio.run(_providers(settings)),
         _callbacks(settings),
     ]
@@ -51,21 +54,57 @@ def _say(name: str, problem: str | None, fact: str) -> bool:
 
 def _python() -> bool:
     version = ".".join(map(str, sys.version_info[:3]))
-    return _say("python", None, f"{version}, {os.cpu_count()} cores")
+    problem = f"{version} is too old: {'.'.join(map(str, _PYTHON))} is needed" if sys.version_info < _PYTHON else None
+    return _say("python", problem, f"{version}, {os.cpu_count()} cores")
 
 
 def _data_dir(settings: Settings) -> bool:
     folder = settings.data_dir.absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
-    if not os.access(existing, os.W_OK):
-        return _say("data", f"{folder} is not writable; set REELGATE_DATA_DIR", "")
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        return _say("data", f"{folder} is not a writable folder; set REELGATE_DATA_DIR", "")
     free = shutil.disk_usage(existing).free / (1 << 30)
     problem = None if free > _FREE_GIB else f"only {free:.1f} GiB free in {folder}"
     return _say("data", problem, f"{folder}, {free:.0f} GiB free")
 
 
-def _sqlite() -> bool:
-    return _say("database", None, f"SQLite {sqlite3.sqlite_version}, one writer")
+def _served(settings: Settings, url: str) -> list[bool]:
+    """Ask the running gateway for its database, and whether it lets in who shows no key."""
+    try:
+        ready = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False)
+        stranger = httpx.get(f"{url}/v1/videos", params={"limit": 0}, timeout=5.0, trust_env=False)
+    except httpx.HTTPError as error:
+        return [_say("database", f"{url} does not answer: {error}", "")]
+    problem = None if ready.is_success else f"{url}/readyz answers {ready.status_code}"
+    guarded = stranger.status_code == httpx.codes.UNAUTHORIZED
+    return [_say("database", problem, "answers in the running gateway"), _access(settings, guarded=guarded)]
+
+
+async def _stopped(settings: Settings) -> list[bool]:
+    """Open the database as `serve` would, and judge the access by the same rule."""
+    from sqlalchemy import text  # noqa: PLC0415 - the help should not wait for it
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    from app.db.session import Database  # noqa: PLC0415
+    from app.services.accounts import Accounts  # noqa: PLC0415
+    from app.startup import StartupError, database_url, lock  # noqa: PLC0415
+
+    database = Database(database_url(settings))
+    accounts = Accounts(database, time.time, settings.admin_key, required=settings.auth == "on")
+    name = f"SQLite {sqlite3.sqlite_version}"
+    if not (settings.data_dir / "reelgate.sqlite3").exists():
+        return [_say("database", None, f"{name}, made by the first start"), _access(settings, guarded=accounts.guarded)]
+    try:
+        with lock(settings):
+            async with database.read() as session:
+                found = await session.scalar(text("PRAGMA quick_check"))
+            await accounts.load()
+    except (StartupError, SQLAlchemyError) as error:
+        return [_say("database", str(getattr(error, "orig", None) or error), "")]
+    finally:
+        await database.close()
+    problem = None if found == "ok" else f"damaged: {found}"
+    return [_say("database", problem, f"{name}, sound"), _access(settings, guarded=accounts.guarded)]
 
 
 async def _renderer() -> bool:
@@ -109,16 +148,22 @@ def _callbacks(settings: Settings) -> bool:
     return _say("callbacks", None, "REELGATE_PUBLIC_URL is unset: ends are found by polling, uploads go as data")
 
 
-def _gateway(settings: Settings) -> bool:
-    running = find_running(settings)
+def _gateway(settings: Settings, running: str | None) -> bool:
     fact = (
         f"runs on {running}" if running else f"not running; `reelgate serve` would use {settings.host}:{settings.port}"
     )
     return _say("gateway", None, fact)
 
 
-def _auth(settings: Settings) -> bool:
-    if settings.auth == "off" and not settings.loopback:
-        return _say("access", None, "REELGATE_AUTH=off on a public address: anyone who reaches it can use it")
-    fact = "REELGATE_ADMIN_KEY is set" if settings.admin_key else "by the keys in `reelgate keys list`"
+def _access(settings: Settings, *, guarded: bool) -> bool:
+    from app.startup import StartupError, check_access  # noqa: PLC0415 - the help should not wait for it
+
+    try:
+        check_access(settings, guarded=guarded)
+    except StartupError as refusal:
+        return _say("access", str(refusal), "")
+    if guarded:
+        fact = "REELGATE_ADMIN_KEY is set" if settings.admin_key else "by the keys in `reelgate keys list`"
+    else:
+        fact = f"open: no key is needed by anyone who reaches {settings.host}"
     return _say("access", None, fact)
