@@ -21,6 +21,7 @@ from app.domain.jobs import State
 from app.media.errors import MediaError
 
 if TYPE_CHECKING:
+    from app.db.tables import OutputRow
     from app.media.store import StoredObject
 
 router = APIRouter(tags=["videos"])
@@ -32,7 +33,7 @@ _FILES: dict[Variant, tuple[str, str]] = {
     "thumbnail": ("thumbnail.webp", "image/webp"),
     "spritesheet": ("spritesheet.jpg", "image/jpeg"),
 }
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 _DOC: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {} for _, kind in _FILES.values()}, "description": "The file."},
     206: {"description": "The range asked for."},
@@ -48,30 +49,32 @@ async def get_content(
     request: Request,
     gateway: Services,
     variant: Variant = "video",
-    index: Annotated[int, Field(ge=0, le=9), DIGITS, Query()] = 0,
+    index: Annotated[
+        Annotated[int, Field(ge=0, le=9), DIGITS] | None,
+        Query(description="The output; without it, the first that finished."),
+    ] = None,
     expires: Annotated[Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None, Query()] = None,
     signature: Annotated[str | None, Query(max_length=128)] = None,
 ) -> Response:
     """Download the video, its thumbnail (WebP) or its spritesheet (JPEG, 4x4 frames)."""
     video = await _find(video_id, request, gateway, index, expires, signature)
-    key = _media_key(video, index)
+    output, key = _finished(video, index)
     name, content_type = _FILES[variant]
     try:
         stored = await gateway.store.head(f"{key}/{name}")
     except MediaError as error:
         raise GatewayError("video_not_found", error.message, param="video_id") from error
-    etag = f'"{video.outputs[index].id}-{variant}-{stored.size}"'
+    etag = f'"{output.id}-{variant}-{stored.size}"'
     headers = {
         "accept-ranges": "bytes",
         "etag": etag,
         "last-modified": format_datetime(stored.modified, usegmt=True),
         "cache-control": "private, max-age=3600",
-        "content-disposition": f'inline; filename="{video.row.id}-{index}.{name.rpartition(".")[2]}"',
+        "content-disposition": f'inline; filename="{video.row.id}-{output.index}.{name.rpartition(".")[2]}"',
         "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox",
     }
-    known = request.headers.get("if-none-match", "")
-    if etag in known or known.strip() == "*":
+    if _known(request, etag):
         return Response(status_code=304, headers=headers)
     span = _span(request, etag, headers["last-modified"], stored)
     headers["content-length"] = str(span.end - span.start)
@@ -86,13 +89,13 @@ async def get_content(
 
 
 async def _find(
-    video_id: str, request: Request, gateway: Gateway, index: int, expires: int | None, signature: str | None
+    video_id: str, request: Request, gateway: Gateway, index: int | None, expires: int | None, signature: str | None
 ) -> Video:
     """Find the video for the holder of a signed link, or for its owner."""
     if signature is None:
         caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
         return await gateway.videos.get(caller.owner, video_id)
-    if not gateway.links.allows(video_id, index, expires or 0, signature):
+    if index is None or not gateway.links.allows(video_id, index, expires or 0, signature):
         raise GatewayError("invalid_api_key", "The link has expired or was altered; retrieve the video for a new one.")
     async with gateway.database.read() as session:
         video = await videos.get_linked(session, video_id)
@@ -101,16 +104,26 @@ async def _find(
     return video
 
 
-def _media_key(video: Video, index: int) -> str:
-    """Return where the output is stored. Raises GatewayError video_not_found or video_not_ready."""
-    if index >= len(video.outputs):
+def _finished(video: Video, index: int | None) -> tuple[OutputRow, str]:
+    """Return the output and where it is stored. Raises GatewayError video_not_found or video_not_ready."""
+    output = video.output(index)
+    if output is None:
         message = f"Video {video.row.id} has {len(video.outputs)} output(s), numbered from 0; there is no {index}."
         raise GatewayError("video_not_found", message, param="index")
-    output = video.outputs[index]
     if output.media_key is None:
-        state = f"failed: {output.error_message}" if output.state == State.FAILED else "is not ready yet"
-        raise GatewayError("video_not_ready", f"Output {index} of video {video.row.id} {state}.", param="video_id")
-    return output.media_key
+        failed = output.state == State.FAILED
+        state = (
+            f"failed: {(output.error_message or 'no reason is known').rstrip('.')}" if failed else "is not ready yet"
+        )
+        message = f"Output {output.index} of video {video.row.id} {state}."
+        raise GatewayError("video_not_ready", message, param="video_id")
+    return output, output.media_key
+
+
+def _known(request: Request, etag: str) -> bool:
+    """Read If-None-Match (RFC 9110, 13.1.2): `*` or a list of tags, weak ones as good as strong."""
+    tags = [tag.strip() for line in request.headers.getlist("if-none-match") for tag in line.split(",")]
+    return tags == ["*"] or etag in [tag.removeprefix("W/") for tag in tags]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +141,19 @@ def _span(request: Request, etag: str, modified: str, stored: StoredObject) -> _
         return whole
     first, last = match.groups()
     if not first:
-        start, end = max(0, stored.size - int(last)), stored.size
+        start, end = max(0, stored.size - _number(last)), stored.size
     else:
-        start, end = int(first), min(stored.size, int(last) + 1) if last else stored.size
-        if last and int(last) < int(first):
+        start, end = _number(first), min(stored.size, _number(last) + 1) if last else stored.size
+        if last and _number(last) < start:
             return whole
     if start >= end:
         raise _Unsatisfiable(stored.size)
     return _Span(start, end, partial=True)
+
+
+def _number(digits: str) -> int:
+    """Read a place in a file; beyond 18 digits every place is as far outside as the next."""
+    return int((digits.lstrip("0") or "0")[:19])
 
 
 class _Unsatisfiable(GatewayError):

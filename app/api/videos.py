@@ -16,9 +16,10 @@ from app.api.present import executed_by, video_object
 from app.api.queries import ListQuery
 from app.db.videos import Page, Video
 from app.domain.catalogue import Mode
-from app.domain.errors import invalid
+from app.domain.errors import GatewayError, invalid
 from app.domain.plain import Json
 from app.domain.pricing import total
+from app.domain.references import NamedRef, Url, VideoId, content_link
 from app.domain.requests import VideoRequest, parse
 from app.services.accounts import Caller
 from app.services.planning import Plan
@@ -151,7 +152,7 @@ async def _accept(
     dry_run: bool,
 ) -> JSONResponse:
     """Create the video, or only price it."""
-    wanted = _with_key_of(request, wanted)
+    wanted = _with_own_link(request, gateway, _with_key_of(request, wanted))
     if dry_run:
         return JSONResponse(_estimate(wanted, await gateway.planner.plan(caller.owner, wanted, folder)))
     retries = request.headers.get("x-stainless-retry-count", "0")
@@ -172,6 +173,21 @@ def _with_key_of(request: Request, wanted: VideoRequest) -> VideoRequest:
     if not 1 <= len(key) <= 256:  # noqa: PLR2004 - the limit is in the message
         raise invalid("Idempotency-Key", f"Invalid Idempotency-Key: {len(key)} characters; 1 to 256 are accepted.")
     return replace(wanted, idempotency_key=key)
+
+
+def _with_own_link(request: Request, gateway: Gateway, wanted: VideoRequest) -> VideoRequest:
+    """Take a signed link of ours, given as the input video, for the video that it opens. Raises GatewayError."""
+    if wanted.video is None or not isinstance(wanted.video.ref, Url):
+        return wanted
+    bases = {base_url(request, gateway), str(request.base_url).rstrip("/")}
+    link = content_link(wanted.video.ref.url, tuple(bases))
+    if link is None:
+        return wanted
+    param = wanted.video.param
+    if not gateway.links.allows(link.video_id, link.index, link.expires, link.signature):
+        message = f"{param}: the link has expired or was altered; retrieve its video for a new one."
+        raise GatewayError("invalid_video", message, param=param)
+    return replace(wanted, video=NamedRef(param, VideoId(link.video_id, link.index, linked=True)))
 
 
 def _answer(request: Request, gateway: Gateway, video: Video, headers: dict[str, str] | None = None) -> JSONResponse:

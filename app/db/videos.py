@@ -25,6 +25,12 @@ class Video:
     row: VideoRow
     outputs: Sequence[OutputRow]
 
+    def output(self, index: int | None) -> OutputRow | None:
+        """Return one output; without an index the first that is stored, or just the first when none is."""
+        if index is None:
+            return next((output for output in self.outputs if output.media_key), self.outputs[0])
+        return self.outputs[index] if index < len(self.outputs) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import parse_qsl
 
 from app.domain.errors import GatewayError, invalid
 
@@ -14,6 +16,10 @@ N_LIMIT = 10  # outputs of one video
 
 _SOURCES = ("image_url", "video_url", "url", "file_id", "id")
 _FORMS = 'a file part, an https URL, a data URI, {"image_url": …}, {"file_id": …} or, for a video, {"id": "video_…"}'
+
+_CONTENT = re.compile(r"(?:/openai)?/v1/videos/(?P<id>video_[0-9a-f]+)/content\?(?P<query>[^#]*)")
+_INDEX = re.compile(r"[0-9]")
+_EXPIRES = re.compile(r"[0-9]{1,12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,14 @@ class FileId:
 
 @dataclass(frozen=True, slots=True)
 class VideoId:
-    """A finished video of the same owner; `index` is the output."""
+    """A finished video; `index` is the output, None the first that finished.
+
+    It belongs to the same owner, or to whoever gave them a link of ours (`linked`).
+    """
 
     id: str
-    index: int = 0
+    index: int | None = None
+    linked: bool = False
 
 
 MediaRef: TypeAlias = Upload | Url | DataUri | FileId | VideoId
@@ -80,7 +90,7 @@ def media_ref(value: object, param: str) -> MediaRef:
         raise invalid(param, f"Invalid {param}: expected {_FORMS}.")
     key, inner = found.popitem()
     if key in ("file_id", "id"):
-        return _id_ref(key, inner, value.get("index", 0), param)
+        return _id_ref(key, inner, value, param)
     if isinstance(inner, dict):  # chat completions nest once more: {"image_url": {"url": …}}
         inner = inner.get("url")
     if isinstance(inner, Upload):
@@ -88,6 +98,28 @@ def media_ref(value: object, param: str) -> MediaRef:
     if not isinstance(inner, str):
         raise invalid(f"{param}.{key}", f"Invalid {param}.{key}: expected an https URL or a data URI.")
     return _text_ref(inner, f"{param}.{key}")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLink:
+    """A link of the gateway's own to one output, not verified yet."""
+
+    video_id: str
+    index: int
+    expires: int
+    signature: str
+
+
+def content_link(url: str, base_urls: tuple[str, ...]) -> ContentLink | None:
+    """Read a signed link to an output's video under one of `base_urls`; None when `url` is something else."""
+    match = _CONTENT.fullmatch(next((url[len(base) :] for base in base_urls if url.startswith(f"{base}/")), ""))
+    query = dict(parse_qsl(match["query"])) if match else {}
+    index, expires = query.get("index", ""), query.get("expires", "")
+    if not match or query.get("variant", "video") != "video" or not _INDEX.fullmatch(index):
+        return None
+    if not _EXPIRES.fullmatch(expires) or "signature" not in query:
+        return None
+    return ContentLink(match["id"], int(index), int(expires), query["signature"])
 
 
 def _text_ref(text: str, param: str) -> MediaRef:
@@ -98,11 +130,14 @@ def _text_ref(text: str, param: str) -> MediaRef:
     raise invalid(param, f"Invalid {param}: expected an https URL or a data URI, got {text[:60]!r}.")
 
 
-def _id_ref(key: str, value: object, index: object, param: str) -> MediaRef:
+def _id_ref(key: str, value: object, given: dict[str, object], param: str) -> MediaRef:
     if not isinstance(value, str):
         raise invalid(f"{param}.{key}", f"Invalid {param}.{key}: expected a string.")
     if key == "file_id":
         return FileId(value)
+    if "index" not in given:
+        return VideoId(value)
+    index = given["index"]
     if isinstance(index, str) and len(index) == 1 and index in "0123456789":  # multipart has only strings
         index = int(index)
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < N_LIMIT:

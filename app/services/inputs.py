@@ -183,12 +183,12 @@ class Inputs:
 
     async def _finished_video(self, owner: str, ref: VideoId, param: str) -> Gathered:
         async with self._database.read() as session:
-            video = await videos.get(session, owner, ref.id)
+            video = await (videos.get_linked(session, ref.id) if ref.linked else videos.get(session, owner, ref.id))
         if video is None:
             raise GatewayError("video_not_found", f"Video {ref.id[:80]!r} not found.", param=param)
-        output = next((row for row in video.outputs if row.index == ref.index and row.media_key), None)
-        if output is None:
-            state = f"is {video.row.status}" if len(video.outputs) > ref.index else f"has no output {ref.index}"
+        output = video.output(ref.index)
+        if output is None or output.media_key is None:
+            state = f"is {video.row.status}" if ref.index is None else f"has no finished output {ref.index}"
             raise GatewayError("video_not_ready", f"Video {ref.id} {state}; a finished one is needed.", param=param)
         return Gathered(
             Kept(

@@ -19,7 +19,7 @@ def video(gateway: Running) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "value",
-    ["bytes=", "bytes=-", "bytes=a-b", "bytes=5-1", "bytes=0-0,2-3", "bits=0-1", "bytes=" + "9" * 40 + "-", "",
+    ["bytes=", "bytes=-", "bytes=a-b", "bytes=5-1", "bytes=0-0,2-3", "bits=0-1", "",
      "x" * 9000],
     ids=lambda value: value[:30],
 )  # fmt: skip
@@ -29,7 +29,8 @@ def test_a_range_that_is_malformed_gets_the_whole_file(gateway: Running, video: 
     assert len(answer.content) == video["output"]["size_bytes"]
 
 
-@pytest.mark.parametrize("value", ["bytes=999999999-", "bytes=999999999999999999-", "bytes=-0"])
+@pytest.mark.parametrize("value", ["bytes=999999999-", "bytes=999999999999999999-", "bytes=99999999999999999999-",
+                                   "bytes=" + "9" * 5000 + "-", "bytes=-0"], ids=lambda value: value[:40])  # fmt: skip
 def test_a_range_beyond_the_file_is_told_how_long_the_file_is(
     gateway: Running, video: dict[str, Any], value: str
 ) -> None:
