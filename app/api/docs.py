@@ -46,7 +46,7 @@ def _source(**names: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 _IMAGE = [_ADDRESS, *_source(image_url=_ADDRESS, file_id=_ID)]
-_IMAGES = {"type": "array", "maxItems": 7, "items": {"anyOf": _IMAGE}}
+_IMAGES = {"type": "array", "maxItems": 14, "items": {"anyOf": _IMAGE}}
 _VIDEO = [_ADDRESS, *_source(id=_ID, video_url=_ADDRESS, file_id=_ID)]
 _VIDEO_DOC = "An https URL, a data URI, {file_id} or {id} of a finished video. In multipart: a file part as well."
 _CHARACTER: list[dict[str, Any]] = [

@@ -6,15 +6,17 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from packaging.requirements import Requirement
 
+from app.api.schemas import VideoObject, VideoWarning
 from app.config import Settings
 from app.domain import catalogue
 from app.domain.errors import ERRORS
 from app.domain.jobs import FAILURES
+from app.domain.requests import RESERVED_METADATA
 
 if TYPE_CHECKING:
     from tests.serving import Running
@@ -83,6 +85,23 @@ def test_every_error_code_is_documented() -> None:
 
 def test_every_failure_is_documented() -> None:
     assert [code for code, _ in table("docs/api.md", "Failed videos")] == list(FAILURES)
+
+
+def test_every_field_of_a_video_is_documented() -> None:
+    section = (ROOT / "docs/api.md").read_text().partition("\n## The video object\n")[2].partition("\n## ")[0]
+    rows = dict(table("docs/api.md", "The video object"))
+    assert set(VideoObject.model_fields) - {"id", "object"} <= set(re.findall(r"`([a-z_]+)`", section))
+    assert set(re.findall(r"`([a-z_]+)`", f"`{rows['metadata']}`")) >= RESERVED_METADATA
+    warning = {*VideoWarning.model_fields, *get_args(VideoWarning.model_fields["code"].annotation)}
+    assert set(re.findall(r"`([a-z_]+)`", rows["warnings"])) >= warning
+
+
+def test_the_schema_admits_as_many_images_as_some_model_takes(gateway: Running) -> None:
+    most = max(spec.images.max for model in catalogue.builtin().models.values() for spec in model.modes.values())
+    operation = gateway.http.get("/openapi.json").json()["paths"]["/v1/videos"]["post"]
+    fields = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    for name in ("input_reference", "reference_images"):
+        assert [kind["maxItems"] for kind in fields[name]["anyOf"] if kind.get("type") == "array"] == [most]
 
 
 def test_every_model_is_documented() -> None:

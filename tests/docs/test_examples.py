@@ -65,11 +65,10 @@ def test_the_readme_has_an_example_in_every_language() -> None:
 
 
 def run(example: Example, gateway: Running, folder: Path) -> str:
-    """Run a block in a folder that has what the pages take for granted: an environment and a picture."""
+    """Run a block in a folder that has what the pages take for granted: an environment."""
     missing = [name for name in NEEDS[example.language] if shutil.which(name) is None]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")
-    shutil.copy(ROOT / "docs/images/modes.jpg", folder / "photo.jpg")
     (folder / ".venv").symlink_to(sys.prefix)
     script = folder / {"python": "example.py", "bash": "example.sh", "javascript": "example.mjs"}[example.language]
     script.write_text(example.code)
