@@ -225,6 +225,12 @@ def test_a_ratio_that_cannot_be_sent_is_told(bench: Bench) -> None:
     assert "aspect_ratio" not in ordered(bench, "fal", json=wanted)
 
 
+def test_a_picture_in_a_form_that_nobody_promised_is_told(bench: Bench) -> None:
+    """Complaint 26: AI/ML API documents links only; a file goes as a data URI there, and the video says so."""
+    video = bench.main.finished(model=f"aimlapi/{MODEL}", input_reference=DATA_URI)
+    assert [(w["param"], w["used"]) for w in video["warnings"]] == [("input_reference", "data URI")]
+
+
 def test_an_unknown_field_is_not_lost(bench: Bench) -> None:
     """Complaint 26: a field the gateway does not know reaches the provider, whose refusal is told in its words."""
     video = bench.main.create(model=f"fal/{MODEL}", camera="slow pan")
