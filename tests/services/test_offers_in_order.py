@@ -77,3 +77,11 @@ async def test_when_nobody_can_take_so_many_the_first_ones_limit_is_named(bench:
     asked = request(prompt="x", model="grok-imagine-video-1.5", reference_images=pictures(bench.folder, 15))
     with pytest.raises(GatewayError, match=r"15 input images; grok-imagine-video-1\.5 takes at most 7"):
         await bench.planner.plan(OWNER, asked, bench.folder)
+
+
+async def test_a_webhook_is_said_not_to_be_served(bench: Bench) -> None:
+    asked = request(prompt="x", webhook_url="https://example.com/hook")
+    plan = await bench.planner.plan(OWNER, asked, bench.folder)
+    assert [(each.param, each.code) for each in plan.warnings if each.param == "webhook_url"] == [
+        ("webhook_url", "ignored")
+    ]
