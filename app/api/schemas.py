@@ -78,7 +78,7 @@ class Attempt(_Wire):
 
     index: int
     provider: str
-    outcome: Literal["completed", "failed", "refused", "unavailable", "unknown"]
+    outcome: Literal["completed", "failed", "refused", "unavailable", "unknown", "cancelled"]
     code: str | None
     message: str | None
     cost: float | None

@@ -159,24 +159,21 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
 
     The fence rises, so a step that is under way finds itself overtaken; `cleanup` ends the rest upstream.
     """
-    result = await session.execute(
-        update(OutputRow)
-        .where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE)))
-        .values(
-            state=State.FAILED,
-            error_code="cancelled",
-            error_message="The video was cancelled.",
-            completed_at=now,
-            fence=OutputRow.fence + 1,
-            run_at=now,
-            lease_owner=None,
-            lease_until=None,
-            cleanup=True,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if result.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+    live = select(OutputRow).where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE)))
+    rows = (await session.scalars(live.execution_options(populate_existing=True))).all()
+    for row in rows:
+        known = (row.result or {}).get("cost")  # it was made and charged, and only not stored yet
+        cost = known if isinstance(known, int) else None
+        story: dict[str, Json] = {"provider": row.provider, "outcome": "cancelled", "code": "cancelled"}
+        row.history = [*row.history, {**story, "message": None, "cost": cost}]
+        row.cost = row.cost if cost is None else (row.cost or 0) + cost
+        row.state, row.error_code, row.error_message = State.FAILED, "cancelled", "The video was cancelled."
+        row.completed_at, row.run_at, row.lease_owner, row.lease_until = now, now, None, None
+        row.fence += 1
+        row.cleanup = True
+    if not rows:
         return False
+    await session.flush()
     await _bring_in_line(session, video_id, now)
     return True
 

@@ -129,11 +129,11 @@ class Inputs:
             if item.key:
                 await self._store.download(item.key, path)
                 given = replace(_given(item, path), link=self._links(item.key) if self._links else None)
-            elif isinstance(provider, PlacesInputs):
+            elif isinstance(provider, PlacesInputs) and item.kind == "image":
                 given = Input(item.kind, url=item.url)
-            else:
+            else:  # a video is looked at wherever it goes: its length decides whether it is taken, and the price
                 await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
-                given = _given(await _inspect(item.kind, path), path)
+                given = replace(_given(await _inspect(item.kind, path), path), url=item.url)
             if isinstance(provider, PlacesInputs):
                 placed = await provider.place_input(given)
                 given = replace(given, url=placed.url, note=placed.warning)

@@ -181,6 +181,7 @@ def _offer(route: Route, sized: Normalised, bought: Quantities) -> Offer:
         resolution=sized.resolution,
         seconds=sized.seconds,
         wire=route.spec.wire,
+        video=route.spec.video,
         estimate=None if components is None else pricing.total(components),
     )
 
@@ -214,8 +215,12 @@ def _tail(offered: SecondsRange | None, limits: VideoLimits, source: float, para
 
 
 def _price(route: Route, bought: Quantities) -> tuple[Component, ...] | None:
-    spec = route.spec.model_copy(update={"price": Price()}) if route.provider == LOCAL else route.spec
-    return pricing.estimate(spec, bought)
+    """Estimate in the provider's prices; None where it has none, or where an input video's length is not known yet."""
+    if route.provider == LOCAL:
+        return pricing.estimate(route.spec.model_copy(update={"price": Price()}), bought)
+    if route.spec.video and not bought.input_seconds:
+        return None
+    return pricing.estimate(route.spec, bought)
 
 
 def _about_the_gateway(request: VideoRequest) -> list[ParameterWarning]:

@@ -77,6 +77,11 @@ class Submitting:
         except ProviderError as error:  # an upload: nothing was ordered yet
             await self._refused(job, error)
             return
+        problem = offer_of(job).refuses(order.video.seconds) if order.video else None
+        if problem:
+            message = f"The input video {problem}."
+            await context.apply(jobs.failed(job, "invalid_input", message, context.clock()))
+            return
         if not await self._begin(job, order.submission_id):
             return
         job = replace(job, state=State.SUBMITTING, attempts=job.attempts + 1)

@@ -117,7 +117,7 @@ def test_a_stored_job_is_complete_with_the_facts_of_its_file() -> None:
 
 @pytest.mark.parametrize("code", FAILURES)
 def test_a_failed_job_says_why_and_is_cleaned_up(code: str) -> None:
-    values = {
+    values: dict[str, object] = {
         "error_code": code,
         "error_message": "why",
         "completed_at": 40.0,
