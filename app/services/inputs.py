@@ -129,16 +129,33 @@ class Inputs:
             if item.key:
                 await self._store.download(item.key, path)
                 given = replace(_given(item, path), link=self._links(item.key) if self._links else None)
-            elif isinstance(provider, PlacesInputs) and item.kind == "image":
-                given = Input(item.kind, url=item.url)
-            else:  # a video is looked at wherever it goes: its length decides whether it is taken, and the price
-                await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
-                given = replace(_given(await _inspect(item.kind, path), path), url=item.url)
+            elif isinstance(provider, PlacesInputs):
+                given = await self._measured(item, path)
+            else:
+                given = await self._fetched(item, path)
             if isinstance(provider, PlacesInputs):
                 placed = await provider.place_input(given)
                 given = replace(given, url=placed.url, note=placed.warning)
             found.append(given)
         return found
+
+    async def _fetched(self, item: Kept, path: Path) -> Input:
+        """Fetch what an input's URL names. Raises MediaError."""
+        await self._fetcher.fetch(item.url or "", path, IMAGE_LIMIT if item.kind == "image" else VIDEO_LIMIT)
+        return replace(_given(await _inspect(item.kind, path), path), url=item.url)
+
+    async def _measured(self, item: Kept, path: Path) -> Input:
+        """Pass a URL on; a video is looked at first, for its length decides whether it is taken, and the price.
+
+        One that we cannot reach is for the provider to judge. Raises MediaError for one that is no video.
+        """
+        if item.kind == "video":
+            try:
+                return await self._fetched(item, path)
+            except MediaError as error:
+                if error.code != "media_unavailable":
+                    raise
+        return Input(item.kind, url=item.url)
 
     async def drop(self, video_id: str) -> None:
         """Forget the inputs of a video that has ended."""

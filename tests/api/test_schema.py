@@ -32,7 +32,7 @@ def test_the_gateway_does_what_its_openapi_document_says(start_gateway: Callable
             "run",
             f"{gateway.url}/openapi.json",
             f"--header=Authorization: Bearer {KEY}",
-            f"--max-time={os.environ.get('SCHEMATHESIS_SECONDS', '35')}",
+            f"--max-time={os.environ.get('SCHEMATHESIS_SECONDS', '15')}",
             f"--max-examples={os.environ.get('SCHEMATHESIS_EXAMPLES', '8')}",
             "--seed=1",
             "--no-shrink",

@@ -98,7 +98,7 @@ async def test_one_failed_renewal_does_not_end_renewing(bench: Bench, monkeypatc
 
     monkeypatch.setattr(outputs, "renew", renew)
     bench.provider.submit = slow  # type: ignore[method-assign,assignment]  # the scripted provider's own
-    engine = Engine(bench.context, lease=0.3)
+    engine = Engine(bench.context, lease=1.5)
     await engine.start()
     await bench.create()
     engine.wake()
