@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
 
 import structlog
+
+
+class _Stderr(io.StringIO):
+    """Today's stderr, whatever became of it: work never fails because nobody reads the log."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure_logs(log_format: str, level: str) -> None:
@@ -25,7 +40,6 @@ def configure_logs(log_format: str, level: str) -> None:
             *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.WriteLoggerFactory(_Stderr()),
     )
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells the log what we tell the client

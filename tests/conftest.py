@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _logs() -> None:
-    """Log as a deployment does, but only what is worth a look when a test fails."""
+    """Log as a deployment does; commands run in this process set up logs of their own."""
     configure_logs("json", "info")
 
 
