@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve demo-providers install dev sdks test provider-table check format lock clean
+.PHONY: help serve demo-providers install dev sdks test provider-table thorough check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +32,15 @@ sdks: $(DEV) ## Fetch the other OpenAI SDKs that tests use
 
 test: sdks ## Run every test, with coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n auto --cov --cov-report= $(ARGS)
+	$(BIN)/pytest -n auto -m "not thorough" --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
 
 provider-table: $(DEV) ## Write docs/provider-requests.md anew, by asking
 	$(BIN)/python -m tests.docs.provider_table
+
+thorough: $(DEV) ## Run the slower proofs: failover at every moment, what leaves for each provider
+	$(BIN)/pytest -n auto -m thorough $(ARGS)
 
 check: $(DEV) ## Lint, check formatting, types, layers and migrations
 	$(BIN)/ruff check

@@ -24,6 +24,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_the_page_is_what_a_gateway_really_sends(tmp_path: Path) -> None:
     with bench(tmp_path) as running:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.failover.system import System
 
+pytestmark = pytest.mark.thorough
+
 SICK = {
     "fal": answer(500, {"detail": "Internal Server Error"}),
     "aimlapi": answer(500, aimlapi_errors.error(500, "Internal server error")),

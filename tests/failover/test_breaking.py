@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.failover.system import System
 
+pytestmark = pytest.mark.thorough
+
 MISTAKE: JsonValue = {"loc": ["body", "prompt"], "msg": "no such thing", "type": "value_error"}
 
 

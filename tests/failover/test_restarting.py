@@ -12,6 +12,8 @@ from tests.upstreams.behaviour import Rule, delay, drip, never, slow
 if TYPE_CHECKING:
     from tests.failover.system import System
 
+pytestmark = pytest.mark.thorough
+
 NAMES = ("fal", "aimlapi", "xai")
 
 

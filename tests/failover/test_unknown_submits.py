@@ -13,6 +13,8 @@ from tests.upstreams.behaviour import Rule, accept_then, answer, cut, hang, html
 if TYPE_CHECKING:
     from tests.failover.system import System
 
+pytestmark = pytest.mark.thorough
+
 UNKNOWN = {
     "500": answer(500, {"detail": "Internal Server Error"}),
     "paid-then-500": accept_then(answer(500, {"detail": "Internal Server Error"})),
