@@ -87,7 +87,14 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
                     on_start()
 
     return Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10)
+        uvicorn.Config(
+            app,
+            loop="asyncio",  # uvloop runs Python in a forked child before it starts it, and was seen to hang there
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
     )
 
 
