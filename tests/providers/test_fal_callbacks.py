@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.providers.base import Rejected, Transient
 from app.providers.fal.callbacks import read_keys
-from tests.providers.fal_bench import ORDER, Bench, order, serve
+from tests.providers.fal_bench import Bench, order, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.running import run
@@ -146,8 +146,6 @@ async def test_a_real_callback_of_a_real_job(bench: Bench) -> None:
     with run(Starlette(routes=[Route("/hook/{rest:path}", receive, methods=["POST"])])) as hooks:
         async with bench.provider() as fal:
             operation = await fal.submit(order(callback_url=f"{hooks}/hook/sub_1/mac?a=b&c"))
-            bench.fake.rules.add(Rule(on="callback", do=do.forge()))
-            await fal.submit(ORDER)
             deadline = time.monotonic() + 10
             while not got:
                 assert time.monotonic() < deadline, "no callback came"
