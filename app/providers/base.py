@@ -3,7 +3,7 @@
 An adapter translates; it never sleeps, loops, reads the environment or touches our database and storage.
 
 ProviderError           what an adapter raises, for the engine
-├─ Transient            try again later, nothing was accepted
+├─ Transient            try again later, nothing was accepted: it is out of order, or only busy
 ├─ Rejected             final: the user's input
 ├─ Misconfigured        the operator's fault (key, balance)
 └─ Indeterminate        the submit's outcome is unknown: it may have been paid
@@ -175,12 +175,26 @@ class Cancels(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A submission whose answer was lost: our id for it, where it went, and when (unix seconds)."""
+
+    submission_id: str
+    endpoint: str
+    sent_at: float
+
+
 @runtime_checkable
 class Finds(Protocol):
-    """A provider that can say what became of a submission whose answer was lost."""
+    """A provider that can be asked what became of a submission whose answer was lost.
 
-    async def find_submission(self, order: Order) -> Operation | None:
-        """Return the handle if it was accepted, None if it surely was not. Raises ProviderError."""
+    `lists_all` says that what it does not list was surely not accepted; a listing that lags never says so.
+    """
+
+    lists_all: bool
+
+    async def find_submission(self, sent: Sent) -> Operation | None:
+        """Return the handle if it is listed, else None. Raises ProviderError."""
         ...
 
 
@@ -189,11 +203,12 @@ class ProviderError(Exception):
 
 
 class Transient(ProviderError):
-    """Nothing was accepted; try again after `retry_after` seconds."""
+    """Nothing was accepted; try again after `retry_after` seconds. `busy`: nothing is wrong, it has too much to do."""
 
-    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+    def __init__(self, message: str, retry_after: float = 5.0, *, busy: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.busy = busy
 
 
 class Rejected(ProviderError):

@@ -27,10 +27,11 @@ from app.providers.base import (
     Order,
     ProviderError,
     Rejected,
+    Sent,
     TakesCallbacks,
     Transient,
 )
-from app.services.attempts import entry, final_code, offer_of, onward, retold
+from app.services.attempts import entry, final_code, offer_of, onward, retold, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +62,13 @@ class Submitting:
             await context.apply(jobs.failed(job, "timeout", message, context.clock()))
         elif job.provider not in context.providers:
             await self._refused(job, Misconfigured(f"{job.provider} is not configured any more."))
-        elif not context.breakers.allows(job.provider):
+        elif not context.breakers.allows(job.provider, job.id):
             await self._elsewhere(job, context.breakers.wait(job.provider), f"{job.provider} is out of order")
         else:
-            await self._send(job, lease_holds)
+            try:
+                await self._send(job, lease_holds)
+            finally:  # where it ended before the provider was asked
+                context.breakers.released(job.provider, job.id)
 
     async def _send(self, job: Job, lease_holds: Callable[[], bool]) -> None:
         context = self.context
@@ -103,7 +107,9 @@ class Submitting:
         """Act on an authoritative no: fail where the input is at fault, else try the next offer."""
         context = self.context
         reason, now = str(error), context.clock()
-        if submission and not isinstance(error, Transient):
+        if isinstance(error, Transient) and not error.busy:
+            context.breakers.failed(job.provider)
+        elif submission:
             context.breakers.worked(job.provider)  # it answered
         if isinstance(error, Rejected):
             story = entry(job, "refused", code=error.code, message=reason, cost=error.cost)
@@ -114,15 +120,15 @@ class Submitting:
             failed = jobs.failed(retold(job, story), final_code(job, error.code), reason, now, story)
             await self._close(job, submission, onward(job, story, now) or failed, reason)
         else:
-            context.breakers.failed(job.provider)
             wait = error.retry_after if isinstance(error, Transient) else 0.0
             await self._elsewhere(job, wait, reason, submission)
 
     async def _elsewhere(self, job: Job, wait: float, reason: str, submission: str | None = None) -> None:
-        """Try the next offer at once; after the last, begin again with the first when `wait` is over."""
-        story, now = entry(job, "unavailable", message=reason), self.context.clock()
+        """Try the next offer at once; after the last, begin again when somebody may be asked: this one in `wait`."""
+        now = self.context.clock()
+        story = unavailable(job, reason, now, wait)
         failed = jobs.failed(job, "provider_error", reason, now, story)
-        await self._close(job, submission, onward(job, story, now, wait) or failed, reason)
+        await self._close(job, submission, onward(job, story, now) or failed, reason)
 
     async def _close(self, job: Job, submission: str | None, transition: Transition, reason: str | None = None) -> None:
         if submission is None:
@@ -138,13 +144,14 @@ class Submitting:
         provider = context.providers.get(job.provider)
         if submission is not None and provider and isinstance(provider, Finds):
             order = await self._order(job, provider, submission.id)
-            operation = await provider.find_submission(order)
-            if operation is None:
+            operation = await provider.find_submission(Sent(submission.id, submission.endpoint, submission.intent_at))
+            if operation is not None:
+                await self._accept(job, order, operation)
+                return
+            if provider.lists_all:
                 again = jobs.resubmit(job, context.clock())
                 await self._not_accepted(job, submission.id, "not accepted, says the provider", again)
-            else:
-                await self._accept(job, order, operation)
-            return
+                return
         if submission is not None and context.clock() < submission.intent_at + context.settle_seconds:
             await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason="still unknown")
             return

@@ -16,7 +16,7 @@ from app.domain.requests import VideoRequest, parse
 from app.media.fetch import Fetcher
 from app.media.network import NetworkPolicy
 from app.media.store import MediaStore
-from app.providers.base import Failed, Order, Pending, Succeeded
+from app.providers.base import Failed, Order, Pending, Sent, Succeeded
 from app.services.breakers import Breakers
 from app.services.context import Context
 from app.services.inputs import Inputs
@@ -86,10 +86,11 @@ class Finding(Scripted):
     """A scripted provider that can say what became of a lost submission."""
 
     found: Operation | None = None
+    lists_all: bool = True
     asked: list[str] = field(default_factory=list)
 
-    async def find_submission(self, order: Order) -> Operation | None:
-        self.asked.append(order.submission_id)
+    async def find_submission(self, sent: Sent) -> Operation | None:
+        self.asked.append(sent.submission_id)
         return self.found
 
 

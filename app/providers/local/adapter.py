@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from app.domain.jobs import Operation
     from app.domain.plain import Json
-    from app.providers.base import Order
+    from app.providers.base import Order, Sent
 
 _RENDERS_AT_ONCE = max(4, os.cpu_count() or 1)  # four, so that the outputs of one video finish together
 _CRASHES = 3  # a process may be killed for reasons of the machine; a render that always dies has failed
@@ -49,6 +49,7 @@ class LocalProvider:
 
     name = LOCAL
     title = "Local preview (no AI)"
+    lists_all = True
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -89,9 +90,9 @@ class LocalProvider:
             render.task.cancel()
             await asyncio.wait([render.task])
 
-    async def find_submission(self, order: Order) -> Operation | None:
-        """Answer "surely not accepted": a local render costs nothing, and starting it twice gives the same file."""
-        del order
+    async def find_submission(self, sent: Sent) -> Operation | None:
+        """List nothing: a local render costs nothing, and starting it twice gives the same file."""
+        del sent
         return None
 
     async def close(self) -> None:
