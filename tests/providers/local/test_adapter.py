@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.catalogue import Mode
-from app.providers.base import Failed, Input, Order, Pending, Succeeded
+from app.providers.base import Failed, Input, Order, Pending, Sent, Succeeded
 from app.providers.local.adapter import LocalProvider, build_spec
 
 if TYPE_CHECKING:
@@ -129,4 +129,4 @@ async def test_an_input_that_cannot_be_read_fails_as_invalid_input(tmp_path: Pat
 
 
 async def test_a_lost_local_submission_surely_was_not_accepted(tmp_path: Path) -> None:
-    assert await LocalProvider(tmp_path).find_submission(ORDER) is None
+    assert await LocalProvider(tmp_path).find_submission(Sent("sub_1", "local", 0.0)) is None
