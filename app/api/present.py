@@ -96,7 +96,8 @@ def _metadata(video: Video, titles: Mapping[str, str]) -> dict[str, Json]:
 def _attempt(index: int, entry: dict[str, Json]) -> Json:
     """Tell how one attempt of one output ended; money in dollars."""
     cost = entry.get("cost")
-    return {"index": index, **entry, "cost": dollars(cost) if isinstance(cost, int) else None}
+    told = {name: entry.get(name) for name in ("provider", "outcome", "code", "message")}
+    return {"index": index, **told, "cost": dollars(cost) if isinstance(cost, int) else None}
 
 
 def _error(code: str | None, message: str | None) -> dict[str, Json] | None:

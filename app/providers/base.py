@@ -199,11 +199,13 @@ class Finds(Protocol):
 
 
 class ProviderError(Exception):
-    """The root of what an adapter raises."""
+    """The root of what an adapter raises. `busy`: the provider works, and has too much to do just now."""
+
+    busy: bool = False
 
 
 class Transient(ProviderError):
-    """Nothing was accepted; try again after `retry_after` seconds. `busy`: nothing is wrong, it has too much to do."""
+    """Nothing was accepted; try again after `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: float = 5.0, *, busy: bool = False) -> None:
         super().__init__(message)
@@ -233,3 +235,7 @@ class Misconfigured(ProviderError):
 
 class Indeterminate(ProviderError):
     """No one knows whether the submit was accepted."""
+
+    def __init__(self, message: str, *, busy: bool = False) -> None:
+        super().__init__(message)
+        self.busy = busy

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.domain.offers import Offer
     from app.domain.plain import Json
 
-_ROUND_SECONDS = (5.0, 60.0)  # between two rounds of trying every offer: the first, and at most
+_REST_SECONDS = (5.0, 60.0)  # a provider that was unavailable is left alone: the first time, and at most of ourselves
 
 
 def offers_of(job: Job) -> list[Offer]:
@@ -35,23 +35,40 @@ def entry(
     return {"provider": job.provider, "outcome": outcome, "code": code, "message": message, "cost": cost}
 
 
-def onward(job: Job, story: dict[str, Json], now: float, wait: float = 0.0) -> Transition | None:
-    """Queue the job for its next offer; after the last, for another round in `wait` seconds or more.
+def unavailable(job: Job, message: str, now: float, wait: float) -> dict[str, Json]:
+    """Describe an attempt that the provider did not take, for the output's history.
 
-    None when there is nobody left to wait for. Who took the job once and failed at it is not asked a second time.
+    It is not asked again for `wait` seconds, which is its own wish, nor before a rest that grows `times` by times;
+    `until` is the moment, in unix seconds. Written down, for both to outlast a restart.
+    """
+    story = entry(job, "unavailable", message=message)
+    times = 1 + sum(_number(each, "times") for each in job.history if _same(each, story))
+    first, most = _REST_SECONDS
+    rest = min(most, first * 2 ** (min(times, 8) - 1))
+    return {**story, "times": int(times), "until": now + max(wait, rest)}
+
+
+def onward(job: Job, story: dict[str, Json], now: float) -> Transition | None:
+    """Queue the job for its next offer; after the last, for another round as soon as somebody who rests may be asked.
+
+    None when there is nobody left to wait for. Who rests is passed over; who took the job once and failed at it is not
+    asked a second time.
     """
     job = retold(job, story)
     known = [*job.history, story]
     failed = {each["provider"] for each in known if each["outcome"] == "failed"}
+    resting = {each["provider"]: _number(each, "until") for each in known if each["outcome"] == "unavailable"}
     offered = offers_of(job)
-    usable = [number for number, offer in enumerate(offered) if offer.provider not in failed]
-    following = next((number for number in usable if number > job.offer), None)
-    if following is not None:
-        return jobs.move_on(job, following, offered[following].provider, now, story)
-    if not any(each["outcome"] == "unavailable" and each["provider"] not in failed for each in known):
+    usable = [(number, offer.provider) for number, offer in enumerate(offered) if offer.provider not in failed]
+    for number, provider in usable:
+        if number > job.offer and resting.get(provider, now) <= now:
+            return jobs.move_on(job, number, provider, now, story)
+    ends = [resting[provider] for _, provider in usable if provider in resting]
+    if not ends:
         return None
-    first = usable[0]
-    return jobs.move_on(job, first, offered[first].provider, now + max(wait, _round(job)), story)
+    moment = max(now, min(ends))
+    number, provider = next(each for each in usable if resting.get(each[1], moment) <= moment)
+    return jobs.move_on(job, number, provider, min(moment, job.deadline), story)
 
 
 def retold(job: Job, story: dict[str, Json]) -> Job:
@@ -69,6 +86,6 @@ def _same(one: dict[str, Json], other: dict[str, Json]) -> bool:
     return (one["provider"], one["outcome"]) == (other["provider"], other["outcome"])
 
 
-def _round(job: Job) -> float:
-    first, most = _ROUND_SECONDS
-    return min(most, first * float(2 ** min(max(0, job.attempts - 1), 8)))
+def _number(entry: dict[str, Json], name: str) -> float:
+    value = entry.get(name)
+    return value if isinstance(value, int | float) else 0

@@ -1,7 +1,7 @@
 """Circuit breakers: a provider that keeps failing is left alone for a while, then tried with one request.
 
-Only faults of the provider count: no answer, 5xx, lost connections. A bad input, a refused key or an empty balance
-says nothing about whether it works for others.
+Only faults of the provider count: no answer, 5xx, lost connections. A bad input, a refused key, an empty balance or
+more work than it takes at once says nothing about whether it works for others.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _OPEN_SECONDS = 30.0
 class _Circuit:
     failures: int = 0
     closed_again_at: float = 0.0
+    probe: str | None = None  # who is trying it while it is half open
 
 
 class Breakers:
@@ -29,14 +30,15 @@ class Breakers:
         self._clock = clock
         self._circuits: dict[str, _Circuit] = {}
 
-    def allows(self, provider: str) -> bool:
-        """Say whether to try it. While half open, the one who is told yes is the probe; others wait for its end."""
+    def allows(self, provider: str, who: str) -> bool:
+        """Say whether `who` may try it. While half open, the first to be told yes is the probe; others wait for it."""
         circuit = self._circuits.get(provider)
         if circuit is None or circuit.failures < _FAILURES:
             return True
         if self._clock() < circuit.closed_again_at:
             return False
         circuit.closed_again_at = self._clock() + _OPEN_SECONDS
+        circuit.probe = who
         return True
 
     def wait(self, provider: str) -> float:
@@ -49,7 +51,15 @@ class Breakers:
         circuit = self._circuits.setdefault(provider, _Circuit())
         circuit.failures += 1
         circuit.closed_again_at = self._clock() + _OPEN_SECONDS
+        circuit.probe = None
 
     def worked(self, provider: str) -> None:
         """Close the breaker: the provider answered as it should."""
         self._circuits.pop(provider, None)
+
+    def released(self, provider: str, who: str) -> None:
+        """Let another probe through at once where `who` was the probe and has learnt nothing about the provider."""
+        circuit = self._circuits.get(provider)
+        if circuit is not None and circuit.probe == who:
+            circuit.closed_again_at = self._clock()
+            circuit.probe = None

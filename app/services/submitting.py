@@ -95,7 +95,8 @@ class Submitting:
         try:
             operation = await provider.submit(order)
         except Indeterminate as error:
-            context.breakers.failed(job.provider)
+            if not error.busy:
+                context.breakers.failed(job.provider)
             await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason=f"unknown: {error}")
         except ProviderError as error:
             await self._refused(job, error, order.submission_id)

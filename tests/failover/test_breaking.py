@@ -84,8 +84,11 @@ def test_five_submits_of_unknown_fate_open_it(system: System) -> None:
     assert system.paid() == {"aimlapi": 1}
 
 
-@pytest.mark.parametrize(("status", "detail"), [(422, [MISTAKE]), (403, EXHAUSTED), (401, "No user found for the key")])
-def test_bad_inputs_an_empty_balance_or_a_wrong_key_never_open_it(
+@pytest.mark.parametrize(
+    ("status", "detail"),
+    [(422, [MISTAKE]), (403, EXHAUSTED), (401, "No user found for the key"), (429, "Too many requests")],
+)
+def test_bad_inputs_an_empty_balance_a_wrong_key_or_too_much_work_never_open_it(
     system: System, status: int, detail: JsonValue
 ) -> None:
     system.misbehave("fal", Rule(on="submit", do=answer(status, {"detail": detail}), times=8))

@@ -99,6 +99,25 @@ async def test_the_wait_that_a_429_asks_for_is_passed_on(fake: FakeAimlApi, url:
     assert caught.value.retry_after == 7
 
 
+BUSY = {
+    "429": (answer(429, errors.too_many()), True),
+    "429, older envelope": (answer(429, errors.too_many(1)), True),
+    "429, a proxy's page": (html(429), True),
+    "by its code alone": (answer(400, errors.error(400, "no", kind="err_concurrency_limit")), True),
+    "503": (answer(503, errors.error(503, "Service unavailable")), False),
+    "too many requests, of the partner": (answer(500, errors.upstream(429, "Too Many Requests")), False),
+}
+
+
+@pytest.mark.parametrize(("do", "busy"), BUSY.values(), ids=BUSY)
+async def test_too_much_work_is_told_from_a_fault(do: Do, busy: bool, fake: FakeAimlApi, url: str) -> None:  # noqa: FBT001 - a table
+    fake.rules.add(Rule(on="submit", do=do))
+    async with opened(url) as provider:
+        with pytest.raises((Transient, Indeterminate)) as caught:
+            await provider.submit(ORDER)
+    assert caught.value.busy is busy
+
+
 LOST = {
     "cut": accept_then(cut()),
     "reset": accept_then(cut(reset=True)),

@@ -91,6 +91,26 @@ async def test_a_submit_that_is_no_plain_success(
     assert len(bench.ledger.paid()) == paid
 
 
+BUSY = {
+    "429": (do.answer(429, {"detail": "queue is full"}), True),
+    "429, the account's cap": (do.answer(429, request_error("concurrent_requests_limit")), True),
+    "429, a proxy's page": (do.html(429), True),
+    "409": (do.answer(409, {"detail": "conflict"}), True),
+    "the account's cap by its type alone": (do.answer(400, request_error("concurrent_requests_limit")), True),
+    "400, their trouble": (do.answer(400, request_error("downstream_service_error")), False),
+    "503": (do.answer(503, request_error("runner_scheduling_failure")), False),
+}
+
+
+@pytest.mark.parametrize(("what", "busy"), BUSY.values(), ids=BUSY)
+async def test_too_much_work_is_told_from_a_fault(bench: Bench, what: do.Do, busy: bool) -> None:  # noqa: FBT001 - a table
+    bench.fake.rules.add(Rule(on="submit", do=what))
+    async with bench.provider() as fal:
+        with pytest.raises((Transient, Indeterminate)) as caught:
+            await fal.submit(ORDER)
+    assert caught.value.busy is busy
+
+
 async def test_a_refusal_names_the_field_and_the_mistake(bench: Bench) -> None:
     async with bench.provider() as fal:
         with pytest.raises(Rejected, match=r"^duration: Input should be less than or equal to 15; seed: Extra inputs"):

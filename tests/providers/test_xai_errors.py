@@ -123,6 +123,24 @@ async def test_the_wait_that_a_429_asks_for_is_passed_on(fake: FakeXai, url: str
     assert caught.value.retry_after == 7
 
 
+BUSY = {
+    "429": (answer(429, error("resource-exhausted", "Too many requests")), True),
+    "429, bare": (answer(429, error("", "Too many requests", "bare")), True),
+    "429, a proxy's page": (html(429), True),
+    "by its code alone": (answer(400, error("resource-exhausted", "Too many requests")), True),
+    "503": (answer(503, error("unavailable", "no")), False),
+}
+
+
+@pytest.mark.parametrize(("do", "busy"), BUSY.values(), ids=BUSY)
+async def test_too_much_work_is_told_from_a_fault(do: Do, busy: bool, fake: FakeXai, url: str) -> None:  # noqa: FBT001 - a table
+    fake.rules.add(Rule(on="submit", do=do))
+    async with opened(url) as provider:
+        with pytest.raises((Transient, Indeterminate)) as caught:
+            await provider.submit(ORDER)
+    assert caught.value.busy is busy
+
+
 LOST = {
     "cut": accept_then(cut()),
     "reset": accept_then(cut(reset=True)),

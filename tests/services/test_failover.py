@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from app.domain.jobs import State
+from app.domain.requests import Upload
 from app.providers.base import Failed, Indeterminate, Misconfigured, Rejected, Succeeded, Transient
+from app.services.breakers import Breakers
 from app.services.submitting import Submitting
 from tests.services.bench import OWNER, Scripted, open_bench
 
@@ -35,6 +38,11 @@ def scripted(bench: Bench, name: str) -> Scripted:
 
 def paid(bench: Bench) -> list[int]:
     return [len(scripted(bench, name).ledger) for name in NAMES]
+
+
+def open_breaker(bench: Bench) -> None:
+    for _fault in range(5):
+        bench.context.breakers.failed("fal")
 
 
 async def story(bench: Bench, video_id: str) -> list[tuple[object, object]]:
@@ -76,7 +84,7 @@ async def test_one_who_refuses_every_round_is_told_of_once(bench: Bench) -> None
     assert (await bench.show(video_id)).row.status == "queued"
 
 
-async def test_a_round_waits_longer_each_time_and_as_long_as_the_last_one_asks(bench: Bench) -> None:
+async def test_a_round_waits_longer_each_time_and_as_long_as_it_is_asked_to(bench: Bench) -> None:
     await bench.create(model="fal/grok-imagine-video")
     scripted(bench, "fal").on_submit = [Transient("busy", 0), Transient("busy", 0), Transient("busy", 200)]
     waited = []
@@ -90,6 +98,62 @@ async def test_a_round_waits_longer_each_time_and_as_long_as_the_last_one_asks(b
     assert await bench.step() == []
     bench.clock.now += 1
     assert await bench.step() == [State.QUEUED]
+
+
+async def times_asked(bench: Bench, seconds: int) -> dict[str, list[int]]:
+    """Let time pass second by second and return when each provider was asked, counted from now."""
+    began, asked = bench.clock.now, {name: list[int]() for name in NAMES}
+    for _second in range(seconds):
+        while await bench.step():
+            pass
+        for name, moments in asked.items():
+            new = len(scripted(bench, name).ledger) - len(moments)
+            moments.extend([int(bench.clock.now - began)] * new)
+        bench.clock.now += 1
+    return asked
+
+
+async def test_each_provider_is_asked_again_when_it_said_it_could(bench: Bench) -> None:
+    await bench.create()
+    scripted(bench, "fal").on_submit = [Transient("busy", 60), Transient("busy", 90)]
+    scripted(bench, "aimlapi").on_submit = [Transient("busy", 12), Transient("busy", 200)]
+    scripted(bench, "xai").on_submit = [Transient("busy", 300)]
+    assert await times_asked(bench, 155) == {"fal": [0, 60, 150], "aimlapi": [0, 12], "xai": [0]}
+
+
+async def test_a_short_wait_at_the_end_does_not_cut_the_long_ones_before_it_short(bench: Bench) -> None:
+    await bench.create()
+    scripted(bench, "fal").on_submit = [Transient("busy", 60)]
+    scripted(bench, "aimlapi").on_submit = [Transient("busy", 60)]
+    scripted(bench, "xai").on_submit = [Transient("busy", 1)]
+    assert await times_asked(bench, 7) == {"fal": [0], "aimlapi": [0], "xai": [0, 5]}
+
+
+async def test_a_wait_is_remembered_after_a_restart(tmp_path: Path) -> None:
+    async with open_bench(tmp_path, Scripted(name="fal"), Scripted(name="xai")) as bench:
+        await bench.create()
+        scripted(bench, "fal").on_submit = [Transient("busy", 60)]
+        scripted(bench, "xai").on_submit = [Transient("busy", 5)]
+        while await bench.step():
+            pass
+        bench.clock.now += 5
+        (job,) = await bench.claim()
+        assert job.provider == "xai"
+        fresh = replace(bench.context, breakers=Breakers(bench.clock))
+        scripted(bench, "xai").on_submit = [Transient("busy", 5)]
+        await Submitting(fresh).submit(job, lambda: True)
+        assert [len(scripted(bench, name).ledger) for name in ("fal", "xai")] == [1, 2]
+        assert await bench.step() == []
+
+
+async def test_no_wait_goes_beyond_the_deadline(bench: Bench) -> None:
+    video_id = await bench.create(model="fal/grok-imagine-video")
+    bench.clock.now += 3500
+    scripted(bench, "fal").on_submit = [Transient("busy", 300)]
+    await bench.step()
+    bench.clock.now += 100
+    await bench.step()
+    assert (await bench.show(video_id)).row.error_code == "timeout"
 
 
 async def test_who_failed_at_the_job_is_passed_over_in_later_rounds(bench: Bench) -> None:
@@ -141,8 +205,7 @@ async def test_a_provider_that_is_gone_after_a_restart_is_passed_over(bench: Ben
 
 
 async def test_an_open_breaker_sends_the_job_elsewhere_and_a_refused_probe_closes_it(bench: Bench) -> None:
-    for _fault in range(5):
-        bench.context.breakers.failed("fal")
+    open_breaker(bench)
     video_id = await bench.create()
     await bench.step()
     assert await story(bench, video_id) == [("fal", "unavailable")]
@@ -151,7 +214,7 @@ async def test_an_open_breaker_sends_the_job_elsewhere_and_a_refused_probe_close
     scripted(bench, "fal").on_submit = [Rejected("no such style")]
     await bench.create(prompt="a bad probe")
     await rounds(bench, 1)
-    assert bench.context.breakers.allows("fal")
+    assert bench.context.breakers.allows("fal", "a test")
     assert bench.context.breakers.wait("fal") == 0
 
 
@@ -159,7 +222,50 @@ async def test_five_unknown_submits_open_the_breaker(bench: Bench) -> None:
     scripted(bench, "fal").on_submit = [Indeterminate("500")] * 5
     await bench.create(n=5)
     await bench.step()
-    assert not bench.context.breakers.allows("fal")
+    assert not bench.context.breakers.allows("fal", "a test")
+
+
+@pytest.mark.parametrize("answer", [Transient("429", busy=True), Indeterminate("429", busy=True)])
+async def test_a_busy_provider_is_not_out_of_order(bench: Bench, answer: Exception) -> None:
+    scripted(bench, "fal").on_submit = [answer] * 5
+    await bench.create(n=5)
+    await bench.step()
+    assert paid(bench)[0] == 5
+    assert bench.context.breakers.allows("fal", "a test")
+
+
+async def test_a_probe_that_is_told_to_wait_closes_the_breaker(bench: Bench) -> None:
+    open_breaker(bench)
+    bench.clock.now += 30
+    scripted(bench, "fal").on_submit = [Transient("429", busy=True)]
+    await bench.create(n=2)
+    await bench.step()
+    assert paid(bench)[0] == 2
+
+
+async def test_a_probe_whose_input_cannot_be_had_leaves_the_provider_to_the_next_job(bench: Bench) -> None:
+    path = bench.folder / "picture"
+    Image.new("RGB", (64, 64)).save(path, "PNG")
+    bad = await bench.create(input_reference=Upload(path, "hash", path.stat().st_size, "picture.png"))
+    await bench.context.inputs.drop(bad)
+    good = await bench.create()
+    open_breaker(bench)
+    bench.clock.now += 30
+    await bench.step()
+    assert (await bench.show(bad)).row.error_code == "invalid_input"
+    assert paid(bench) == [1, 0, 0]
+    assert (await bench.show(good)).row.provider == "fal"
+
+
+async def test_a_probe_whose_lease_ran_out_probes_again_at_once(bench: Bench) -> None:
+    open_breaker(bench)
+    bench.clock.now += 30
+    await bench.create()
+    bench.lease_holds = False
+    await bench.step()
+    bench.lease_holds = True
+    await bench.step()
+    assert paid(bench) == [1, 0, 0]
 
 
 async def test_an_unknown_submission_without_its_provider_waits_and_ends_as_unknown(bench: Bench) -> None:

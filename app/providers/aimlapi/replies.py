@@ -38,6 +38,7 @@ _TEXTS = ("message", "msg", "detail", "error", "name")  # where an error's words
 _CREDITS_OUT = re.compile(r"insuff\w*_credits", re.IGNORECASE)  # "err_insufficent_credits", as they spell it
 _CREDITS_OUT_TEXT = "run out of credits"  # the older envelope has nothing else to tell it by
 _MODERATED = re.compile(r"moderat|policy|safety|nsfw", re.IGNORECASE)
+_BUSY = re.compile(r"too_?many_?requests|(rate|concurrency)_?limit", re.IGNORECASE)
 _INVALID = re.compile(r"bad_?request|unprocessable|validation|invalid", re.IGNORECASE)
 _SERVERS_FAULT = re.compile(r"internal|server|timeout|unavailable|downstream|gateway", re.IGNORECASE)
 
@@ -69,11 +70,11 @@ def read_refusal(reply: Reply) -> ProviderError:
     """
     said = f"AI/ML API answered HTTP {reply.status}: {_said(reply)}"
     if not _is_refusal(reply):
-        return Indeterminate(said)
+        return Indeterminate(said, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
     if fault := _operators_fault(reply, said):
         return fault
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Transient(said, reply.retry_after)
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS or any(map(_BUSY.search, _kinds(reply.body))):
+        return Transient(said, reply.retry_after, busy=True)
     return Rejected(said, "moderation_blocked" if _is_moderated(reply.body) else "invalid_input")
 
 

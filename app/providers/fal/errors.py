@@ -8,6 +8,7 @@ but that of something in between (an nginx page, a cut answer).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from app.providers.base import Failed, Indeterminate, Misconfigured, ProviderError, Rejected, Transient
@@ -45,6 +46,7 @@ _NOT_FOUND = "NOT_FOUND"
 _CLIENT_GONE = 499
 _UNDECIDED = frozenset({408, _CLIENT_GONE})  # someone gave up waiting; that is no refusal
 _AGAIN = frozenset({409, 429})  # fal's own clients send these again
+_BUSY = frozenset({"concurrent_requests_limit"})  # the account's cap, documented with a 429
 _DENIED = frozenset({401, 402, 403})
 _LONGEST = 500  # characters of a message
 _MOST = 5  # entries of a `detail` list that a message names
@@ -93,13 +95,15 @@ def refusal(reply: Reply) -> ProviderError:
     """
     complaint = read_error(reply)
     if complaint is None or not 400 <= reply.status < _SERVER or reply.status in _UNDECIDED:  # noqa: PLR2004 - 4xx
-        return Indeterminate(f"fal.ai answered the submit with {reply.status}: {_short(reply.text)}")
+        said = f"fal.ai answered the submit with {reply.status}: {_short(reply.text)}"
+        return Indeterminate(said, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
     if complaint.kind in _POLICY:
         return Rejected(complaint.message, "moderation_blocked")
     if reply.status in _DENIED:
         return denial(complaint)
-    if reply.status in _AGAIN or complaint.kind in _INFRASTRUCTURE:
-        return Transient(f"fal.ai: {complaint.message}", reply.retry_after)
+    if reply.status in _AGAIN or complaint.kind in _INFRASTRUCTURE | _BUSY:
+        busy = reply.status in _AGAIN or complaint.kind in _BUSY
+        return Transient(f"fal.ai: {complaint.message}", reply.retry_after, busy=busy)
     return Rejected(complaint.message)
 
 
@@ -108,7 +112,8 @@ def trouble(reply: Reply, what: str) -> ProviderError:
     complaint = read_error(reply)
     if complaint and reply.status in _DENIED:
         return denial(complaint)
-    return Transient(f"fal.ai answered {what} with {reply.status}: {_short(reply.text)}", reply.retry_after)
+    said = f"fal.ai answered {what} with {reply.status}: {_short(reply.text)}"
+    return Transient(said, reply.retry_after, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def denial(complaint: Complaint) -> Misconfigured:

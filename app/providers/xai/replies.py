@@ -35,6 +35,7 @@ _LARGEST_COST = 10**12  # micro-dollars; more is a mistake of theirs
 _SHOWN = 500  # characters
 _FULL = 99  # percent, while it runs
 
+_BUSY = "resource_exhausted"
 _SERVERS_FAULT = frozenset({"service_unavailable", "internal_error", "unavailable", "internal"})
 _BLOCKED = re.compile(r"moderat|usage[ _-]guidelines|content[ _-]policy", re.IGNORECASE)
 _WRONG_KEY = re.compile(r"incorrect(?: |%20)api(?: |%20)key", re.IGNORECASE)  # HTTP 400 (continuedev/continue #10778)
@@ -68,11 +69,11 @@ def read_refusal(reply: Reply) -> ProviderError:
     """
     said = f"xAI answered HTTP {reply.status}: {_said(reply)}"
     if not _is_refusal(reply):
-        return Indeterminate(said)
+        return Indeterminate(said, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
     if fault := _operators_fault(reply, said):
         return fault
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Transient(said, reply.retry_after)
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS or _code(reply) == _BUSY:
+        return Transient(said, reply.retry_after, busy=True)
     return Rejected(said, "moderation_blocked" if _is_blocked(reply) else "invalid_input", read_cost(reply) or None)
 
 
