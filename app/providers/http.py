@@ -6,6 +6,7 @@ as ConnectTimeout (measured, docs/decisions), and "it never left" is the one thi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from dataclasses import dataclass, field
@@ -17,12 +18,14 @@ import httpx
 from app.providers.base import Indeterminate, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
     from app.domain.plain import Json
 
 _PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=5.0)  # seconds
 _ANSWER_LIMIT = 4 << 20  # bytes
+_CHUNK = 256 << 10  # bytes of a file that are in memory at a time
 _SHOWN = 500  # characters of an answer that messages quote
 _LONGEST_RETRY = 300.0  # seconds
 _UNSENT = (
@@ -64,6 +67,24 @@ class Reply:
         return 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A piece of a file to send, `size` bytes from `start` on: read as it leaves, never held as a whole."""
+
+    path: Path
+    start: int
+    size: int
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Read it bit by bit; a file that has become shorter makes the send fail, for its length was announced."""
+        with await asyncio.to_thread(self.path.open, "rb") as file:
+            file.seek(self.start)
+            left = self.size
+            while chunk := await asyncio.to_thread(file.read, min(_CHUNK, left)):
+                left -= len(chunk)
+                yield chunk
+
+
 class Http:
     """Sends with the provider's key, and only to the origins it was given."""
 
@@ -78,12 +99,13 @@ class Http:
         url: str,
         *,
         json_body: Json = None,
-        content: bytes | None = None,
+        content: bytes | FilePart | None = None,
         headers: Mapping[str, str] | None = None,
         paid: bool = False,
         with_key: bool = True,
+        longest: int = _ANSWER_LIMIT,
     ) -> Reply:
-        """Send one request, once, and return the answer whatever its status.
+        """Send one request, once, and return the answer whatever its status; `longest` is the most bytes it may have.
 
         Raises Transient when it provably never left, or when it did and cost nothing; Indeterminate when a `paid`
         request may have been carried out. A URL of another origin gets no key: it raises ValueError unless
@@ -95,9 +117,12 @@ class Http:
         if json_body is not None:
             content = json.dumps(json_body).encode()
             sent["content-type"] = "application/json"
+        if isinstance(content, FilePart):
+            sent["content-length"] = str(content.size)
+        body = content.chunks() if isinstance(content, FilePart) else content
         try:
-            async with self._client.stream(method, url, content=content, headers=sent) as answer:
-                return await _read(answer)
+            async with self._client.stream(method, url, content=body, headers=sent) as answer:
+                return await _read(answer, longest)
         except _UNSENT as error:
             raise Transient(f"cannot reach {origin(url)}: {error or type(error).__name__}") from error
         except (httpx.HTTPError, _TooLongError) as error:
@@ -113,12 +138,12 @@ class _TooLongError(Exception):
     """The answer is longer than any real one."""
 
 
-async def _read(answer: httpx.Response) -> Reply:
+async def _read(answer: httpx.Response, longest: int) -> Reply:
     raw = bytearray()
     async for chunk in answer.aiter_bytes():
         raw += chunk
-        if len(raw) > _ANSWER_LIMIT:
-            raise _TooLongError(f"more than {_ANSWER_LIMIT >> 20} MiB")
+        if len(raw) > longest:
+            raise _TooLongError(f"more than {longest >> 20} MiB")
     body: Json = None
     with contextlib.suppress(ValueError, RecursionError):
         body = json.loads(raw)

@@ -28,6 +28,8 @@ def test_a_first_provider_that_is_down_is_passed_over(system: System, unused_por
     assert video["status"] == "completed"
     assert video["metadata"]["provider"] == "aimlapi"
     assert story(video) == [("fal", "unavailable", None), ("aimlapi", "completed", None)]
+    told = {"index", "provider", "outcome", "code", "message", "cost"}
+    assert [set(each) for each in video["metadata"]["attempts"]] == [told, told]
     assert system.only_paid("aimlapi").outcome == "completed"
 
 

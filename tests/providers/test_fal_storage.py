@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from app.domain.catalogue import Mode
 from app.providers.base import Input, Misconfigured, Placed, Rejected, Succeeded, Transient
 from app.providers.fal import storage as fal_storage
+from app.providers.fal.adapter import FalProvider
 from tests.providers.fal_bench import GROK, Bench, order, picture, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.fal_checks import EXHAUSTED
 from tests.upstreams.films import film
+from tests.upstreams.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from starlette.requests import Request
 
 LONG = "https://example.com/" + "a" * 2048
 
@@ -89,6 +97,38 @@ async def test_a_film_is_uploaded_and_fal_reads_it(
             video=Input("video", url=placed.url),
         )
         assert isinstance(await fal.poll(await fal.submit(edit)), Succeeded)
+
+
+@pytest.mark.parametrize("size", [60_000_000, fal_storage.LARGE + 1])
+async def test_a_large_film_is_never_held_in_memory(tmp_path: Path, size: int) -> None:
+    file = tmp_path / "large.mp4"
+    with file.open("wb") as sparse:
+        sparse.truncate(size)
+    lengths: list[int] = []
+
+    async def begin(request: Request) -> JSONResponse:
+        return JSONResponse({"file_url": f"{request.base_url}f", "upload_url": f"{request.base_url}f"})
+
+    async def take(request: Request) -> JSONResponse:
+        taken = [len(chunk) async for chunk in request.stream()]
+        assert sum(taken) == int(request.headers["content-length"])
+        lengths.append(sum(taken))
+        return JSONResponse({"etag": "x"})
+
+    begins = [Route(f"/storage/upload/{call}", begin, methods=["POST"]) for call in ("initiate", "initiate-multipart")]
+    takes = [Route("/f", take, methods=["PUT"]), Route("/f/{part}", take, methods=["PUT"])]
+    ends = [Route("/f/complete", begin, methods=["POST"])]
+    with run(Starlette(routes=[*begins, *ends, *takes])) as url:
+        fal = FalProvider("id:secret", queue_url=url, rest_url=url, api_url=url)
+        tracemalloc.start()
+        try:
+            await fal.place_input(Input("video", file, content_type="video/mp4"))
+            _now, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            await fal.close()
+    assert sum(lengths) == size
+    assert peak < 8 << 20
 
 
 async def test_a_large_picture_without_a_type_is_uploaded(bench: Bench, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import mimetypes
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from app.providers.base import Placed, Rejected, Transient
 from app.providers.fal.errors import trouble
-from app.providers.http import origin
+from app.providers.http import FilePart, origin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ class Storage:
         kind = item.content_type or mimetypes.guess_type(item.path.name)[0] or "application/octet-stream"
         size = await asyncio.to_thread(_size, item.path)
         if item.kind == "image" and size <= SMALL:
-            data = await asyncio.to_thread(_read, item.path, 0, size)
+            data = await asyncio.to_thread(item.path.read_bytes)
             return Placed(f"data:{kind};base64,{base64.b64encode(data).decode()}")
         return Placed(await self._upload(item.path, size, kind))
 
@@ -63,7 +64,7 @@ class Storage:
         if in_parts:
             await self._put_parts(upload_url, path, size, kind)
         else:
-            await self._put("PUT", upload_url, await asyncio.to_thread(_read, path, 0, size), kind)
+            await self._put("PUT", upload_url, FilePart(path, 0, size), kind)
         return file_url
 
     async def _put_parts(self, upload_url: str, path: Path, size: int, kind: str) -> None:
@@ -71,16 +72,17 @@ class Storage:
         parts: list[Json] = []
         for start in range(0, size, PART):
             number = start // PART + 1
-            data = await asyncio.to_thread(_read, path, start, PART)
-            parts.append({"partNumber": number, "etag": await self._put("PUT", f"{base}/{number}?{query}", data, kind)})
+            part = FilePart(path, start, min(PART, size - start))
+            parts.append({"partNumber": number, "etag": await self._put("PUT", f"{base}/{number}?{query}", part, kind)})
         await self._put("POST", f"{base}/complete?{query}", None, None, {"parts": parts})
 
-    async def _put(self, method: str, url: str, data: bytes | None, kind: str | None, body: Json = None) -> Json:
+    async def _put(self, method: str, url: str, data: FilePart | None, kind: str | None, body: Json = None) -> Json:
         """Send a piece, without the key: the address is signed. Returns its etag, where there is one."""
         headers = {"content-type": kind} if kind else {}
         reply = await self._http.send(method, url, content=data, json_body=body, headers=headers, with_key=False)
         if not reply.ok:
-            raise Transient(f"fal.ai's storage answered {reply.status}", reply.retry_after)
+            busy = reply.status == HTTPStatus.TOO_MANY_REQUESTS
+            raise Transient(f"fal.ai's storage answered {reply.status}", reply.retry_after, busy=busy)
         return reply.entry("etag")
 
     def _is_safe(self, url: str) -> bool:
@@ -90,9 +92,3 @@ class Storage:
 
 def _size(path: Path) -> int:
     return path.stat().st_size
-
-
-def _read(path: Path, start: int, count: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read(count)
