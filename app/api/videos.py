@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from app.api import docs, schemas
@@ -26,69 +27,63 @@ from app.services.planning import Plan
 
 router = APIRouter(tags=["videos"])
 
-_ERRORS = docs.errors(*docs.INVALID)
 _CREATE_DOC = docs.body(docs.CREATE, ["prompt"], "input_reference", "reference_images", "input_video")
-DryRun = Annotated[bool, Query(alias="dryRun", description="Validate and price only; makes no job.")]
+_EDIT_DOC = docs.body(docs.EDIT, ["prompt", "video"], "video")
+_makes = partial(router.post, response_model=schemas.VideoOrEstimate, responses=docs.errors(*docs.INVALID))
 
 
-@router.post("/videos", openapi_extra=_CREATE_DOC, response_model=schemas.VideoOrEstimate, responses=_ERRORS)
-@router.post(
-    "/videos/generations",
-    openapi_extra=_CREATE_DOC,
-    include_in_schema=False,
-    response_model=schemas.VideoOrEstimate,
-    responses=_ERRORS,
-)
-async def create_video(
-    request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
-) -> JSONResponse:
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request for a video as it came: its body, whose it is, and whether only the price is wanted."""
+
+    request: Request
+    gateway: Gateway
+    caller: Caller
+    folder: Path
+    body: Body
+    dry_run: bool
+
+
+async def get_posted(
+    request: Request,
+    gateway: Services,
+    caller: Client,
+    folder: Folder,
+    dry_run: Annotated[bool, Query(alias="dryRun", description="Validate and price only; makes no job.")] = False,  # noqa: FBT002 - a query parameter
+) -> Posted:
+    """Read a request for a video. Raises GatewayError."""
+    return Posted(request, gateway, caller, folder, await read_body(request, folder), dry_run)
+
+
+Post = Annotated[Posted, Depends(get_posted)]
+
+
+@_makes("/videos", openapi_extra=_CREATE_DOC)
+@_makes("/videos/generations", openapi_extra=_CREATE_DOC, include_in_schema=False)
+async def create_video(posted: Post) -> JSONResponse:
     """Make a video from text, an image, reference images or a video."""
-    body = await read_body(request, folder)
-    return await _accept(request, gateway, caller, folder, body, parse(body), dry_run=dry_run)
+    return await _accept(posted, parse(posted.body))
 
 
-@router.post(
-    "/videos/edits",
-    openapi_extra=docs.body(docs.EDIT, ["prompt", "video"], "video"),
-    response_model=schemas.VideoOrEstimate,
-    responses=_ERRORS,
-)
-async def edit_video(
-    request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
-) -> JSONResponse:
+@_makes("/videos/edits", openapi_extra=_EDIT_DOC)
+async def edit_video(posted: Post) -> JSONResponse:
     """Change a video."""
-    body = await read_body(request, folder)
-    return await _accept(request, gateway, caller, folder, body, parse(body, Mode.EDIT), dry_run=dry_run)
+    return await _accept(posted, parse(posted.body, Mode.EDIT))
 
 
-@router.post(
-    "/videos/extensions",
-    openapi_extra=docs.body(docs.EDIT, ["prompt", "video"], "video"),
-    response_model=schemas.VideoOrEstimate,
-    responses=_ERRORS,
-)
-async def extend_video(
-    request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
-) -> JSONResponse:
+@_makes("/videos/extensions", openapi_extra=_EDIT_DOC)
+async def extend_video(posted: Post) -> JSONResponse:
     """Continue a video; `seconds` is the length of the new part."""
-    body = await read_body(request, folder)
-    return await _accept(request, gateway, caller, folder, body, parse(body, Mode.EXTEND), dry_run=dry_run)
+    return await _accept(posted, parse(posted.body, Mode.EXTEND))
 
 
-@router.post(
-    "/videos/{video_id}/remix",
-    openapi_extra=docs.body(docs.REMIX, ["prompt"]),
-    response_model=schemas.VideoOrEstimate,
-    responses=_ERRORS,
-)
-async def remix_video(
-    video_id: str, request: Request, gateway: Services, caller: Client, folder: Folder, *, dry_run: DryRun = False
-) -> JSONResponse:
+@_makes("/videos/{video_id}/remix", openapi_extra=docs.body(docs.REMIX, ["prompt"]))
+async def remix_video(video_id: str, posted: Post) -> JSONResponse:
     """Edit a finished video; the result remembers where it came from."""
-    body = {**await read_body(request, folder), "video": {"id": video_id}}
-    remix = replace(parse(body, Mode.EDIT), remixed_from=video_id)
-    await gateway.videos.get(caller.owner, video_id)
-    return await _accept(request, gateway, caller, folder, body, remix, dry_run=dry_run)
+    posted = replace(posted, body={**posted.body, "video": {"id": video_id}})
+    remix = replace(parse(posted.body, Mode.EDIT), remixed_from=video_id)
+    await posted.gateway.videos.get(posted.caller.owner, video_id)
+    return await _accept(posted, remix)
 
 
 @router.get("/videos", response_model=schemas.VideoList, responses=docs.errors("invalid_value"))
@@ -141,23 +136,15 @@ async def cancel_video(video_id: str, request: Request, gateway: Services, calle
     return _answer(request, gateway, await gateway.videos.cancel(caller.owner, video_id))
 
 
-async def _accept(
-    request: Request,
-    gateway: Gateway,
-    caller: Caller,
-    folder: Path,
-    body: Body,
-    wanted: VideoRequest,
-    *,
-    dry_run: bool,
-) -> JSONResponse:
+async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     """Create the video, or only price it."""
+    request, gateway, owner = posted.request, posted.gateway, posted.caller.owner
     wanted = _with_own_link(request, gateway, _with_key_of(request, wanted))
-    if dry_run:
-        return JSONResponse(_estimate(wanted, await gateway.planner.plan(caller.owner, wanted, folder)))
+    if posted.dry_run:
+        return JSONResponse(_estimate(wanted, await gateway.planner.plan(owner, wanted, posted.folder)))
     retries = request.headers.get("x-stainless-retry-count", "0")
     is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
-    created = await gateway.videos.create(caller.owner, wanted, body, folder, is_retry=is_retry)
+    created = await gateway.videos.create(owner, wanted, posted.body, posted.folder, is_retry=is_retry)
     headers = {"idempotent-replayed": "true"} if created.replayed else {}
     return _answer(request, gateway, created.video, headers)
 
