@@ -64,10 +64,10 @@ class VideoOutput(_Wire):
 
 
 class VideoWarning(_Wire):
-    """Something that was not done exactly as asked."""
+    """Something that was not done exactly as asked, or that cannot be priced."""
 
     param: str
-    code: Literal["converted", "ignored", "emulated"]
+    code: Literal["converted", "ignored", "emulated", "unpriced"]
     requested: str
     used: str | None
     message: str

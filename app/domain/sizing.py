@@ -33,10 +33,10 @@ _USUAL_SHAPE = Fraction(16, 9)  # stands in where the frame takes its shape from
 
 @dataclass(frozen=True, slots=True)
 class ParameterWarning:
-    """One thing that was not done exactly as asked; part of the public video object."""
+    """One thing that was not done exactly as asked, or cannot be priced; part of the public video object."""
 
     param: str
-    code: Literal["converted", "ignored", "emulated"]
+    code: Literal["converted", "ignored", "emulated", "unpriced"]
     requested: str
     used: str | None
     message: str

@@ -83,13 +83,14 @@ class Planner:
         best, *others = self._ranked(self._ways(request, route, source, len(gathered)))
         sized = best.sized
         length = source + (sized.seconds or 0) if request.video else float(sized.seconds or 0)
+        components = _price(best.route, best.bought)
         return Plan(
             best.route,
             sized,
             seconds_text(length),
             gathered,
-            _price(best.route, best.bought),
-            (*route.warnings, *sized.warnings, *_about_the_gateway(request)),
+            components,
+            (*route.warnings, *sized.warnings, *_about_the_price(best.route, components), *_about_the_gateway(request)),
             [way.offer for way in (best, *others)],
         )
 
@@ -211,7 +212,9 @@ def _tail(offered: SecondsRange | None, limits: VideoLimits, source: float, para
     if offered is None or limits.max_total_seconds is None:
         return offered
     room = max(offered.min, min(offered.max, math.floor(limits.max_total_seconds - source + 0.1)))
-    return SecondsRange(min=offered.min, max=room, default=min(offered.default, room))
+    values = tuple(value for value in offered.values if value <= room)
+    longest = values[-1] if values else room
+    return SecondsRange(min=offered.min, max=longest, default=min(offered.default, longest), values=values)
 
 
 def _price(route: Route, bought: Quantities) -> tuple[Component, ...] | None:
@@ -221,6 +224,16 @@ def _price(route: Route, bought: Quantities) -> tuple[Component, ...] | None:
     if route.spec.video and not bought.input_seconds:
         return None
     return pricing.estimate(route.spec, bought)
+
+
+def _about_the_price(route: Route, components: tuple[Component, ...] | None) -> list[ParameterWarning]:
+    """Say why there is no estimate, where there is none."""
+    if components is not None:
+        return []
+    known = route.spec.price is not None
+    what = "depends on the length of the input video, which is not known yet" if known else "is not known"
+    message = f"the price of {route.executed_model} {what}: there is no estimate."
+    return [ParameterWarning("model", "unpriced", route.asked, route.executed_model, message)]
 
 
 def _about_the_gateway(request: VideoRequest) -> list[ParameterWarning]:

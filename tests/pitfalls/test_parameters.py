@@ -228,7 +228,8 @@ def test_a_ratio_that_cannot_be_sent_is_told(bench: Bench) -> None:
 def test_a_picture_in_a_form_that_nobody_promised_is_told(bench: Bench) -> None:
     """Complaint 26: AI/ML API documents links only; a file goes as a data URI there, and the video says so."""
     video = bench.main.finished(model=f"aimlapi/{MODEL}", input_reference=DATA_URI)
-    assert [(w["param"], w["used"]) for w in video["warnings"]] == [("input_reference", "data URI")]
+    told = [(w["param"], w["code"], w["used"]) for w in video["warnings"]]
+    assert told == [("model", "unpriced", f"aimlapi/{MODEL}"), ("input_reference", "converted", "data URI")]
 
 
 def test_an_unknown_field_is_not_lost(bench: Bench) -> None:
