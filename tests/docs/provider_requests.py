@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.domain import catalogue
 from app.domain.catalogue import Mode
 from tests.api.creating import PICTURE
 from tests.pitfalls.bench import REAL
-from tests.upstreams import aimlapi_models, fal_models, xai_models
 from tests.upstreams.behaviour import Rule, never
 from tests.upstreams.films import film
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.pitfalls.bench import Bench
 
 PROMPT = "a paper boat on a calm sea"
 SOURCE = film(854, 480, 49)  # two seconds
-_KNOWN: dict[str, Callable[[str, str], bool]] = {
-    "fal": lambda _model, endpoint: endpoint in fal_models.ENDPOINTS,
-    "aimlapi": lambda _model, endpoint: aimlapi_models.find(endpoint) is not None,
-    "xai": lambda model, _endpoint: xai_models.find(model) is not None,
-}
 
 
 @dataclass(frozen=True)
@@ -67,29 +59,18 @@ class Left:
     cost: float | None
 
 
-@dataclass(frozen=True)
-class Table:
-    """Every offering of the catalogue that a fake can judge, and those that none can."""
-
-    rows: list[Left] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-
-
-def every_offering(bench: Bench) -> Table:
-    """Make the typical request of every model, mode and provider, to its end."""
-    table = Table()
-    for model in catalogue.builtin().models.values():
-        for mode in model.modes:
-            for provider in REAL:
-                offering = model.offerings.get(provider)
-                if offering is None or mode not in offering.modes:
-                    continue
-                endpoint = offering.modes[mode].endpoint
-                if _KNOWN[provider](model.id, endpoint):
-                    table.rows.append(_to_its_end(bench, model.id, mode, provider))
-                else:
-                    table.unknown.append(f"`{provider}/{model.id}`, {mode}: `{endpoint}`")
-    return table
+def every_offering(bench: Bench) -> list[Left]:
+    """Make the typical request of every model, mode and provider, all at once, and follow each to its end."""
+    bench.reset()
+    rows = [
+        (model.id, mode, provider)
+        for model in catalogue.builtin().models.values()
+        for mode in model.modes
+        for provider in REAL
+        if provider in model.offerings and mode in model.offerings[provider].modes
+    ]
+    asked = [_post(bench, provider, model, TYPICAL[mode])["id"] for model, mode, provider in rows]
+    return [_to_its_end(bench, video_id, *row) for video_id, row in zip(asked, rows, strict=True)]
 
 
 def payload_of(bench: Bench, provider: str, model: str, request: Request) -> dict[str, Any]:
@@ -102,27 +83,26 @@ def payload_of(bench: Bench, provider: str, model: str, request: Request) -> dic
     return body
 
 
-def _to_its_end(bench: Bench, model: str, mode: Mode, provider: str) -> Left:
-    bench.reset()
-    video = bench.main.wait(_post(bench, provider, model, TYPICAL[mode])["id"])
+def _to_its_end(bench: Bench, video_id: str, model: str, mode: Mode, provider: str) -> Left:
+    video = bench.main.wait(video_id)
     assert video["status"] == "completed", (model, mode, provider, video["error"])
-    paid = bench.ledger(provider).paid()
-    assert len(paid) == 1
-    assert round((video["metadata"]["cost"] or 0) * 1_000_000) == paid[0].charged
-    request_id = paid[0].request_id
-    polls = [
-        target.replace(request_id, "{id}") for target in bench.heard[provider].targets("GET") if request_id in target
-    ]
-    posts = [target for target in bench.heard[provider].targets("POST") if not target.startswith("/storage")]
+    request_id, cost = video["metadata"]["upstream_id"], video["metadata"]["cost"]
+    paid = bench.ledger(provider).by_id(request_id)
+    assert paid
+    assert cost is not None
+    assert round(cost * 1_000_000) == paid.charged, (model, mode, provider)
+    submit = f"/{paid.endpoint.lstrip('/')}"
+    assert submit in bench.heard[provider].targets("POST")
+    status = next(target for target in bench.heard[provider].targets("GET") if request_id in target)
     return Left(
         model,
         mode,
         provider,
-        posts[0],
-        shortened(paid[0].body),
-        polls[0],
+        submit,
+        shortened(paid.body),
+        status.replace(request_id, "{id}"),
         video["metadata"]["cost_estimate"],
-        video["metadata"]["cost"],
+        cost,
     )
 
 

@@ -29,10 +29,14 @@ Made by a test run, not by hand: a gateway was asked, fake providers wrote down 
 `make provider-table` writes the page anew, and the tests fail where it is out of date.
 
 Every request had the prompt "a paper boat on a calm sea" and what is named below; `@boat.png` is an uploaded file.
-fal takes uploads in its own storage, xAI in the request itself. AI/ML API documents links only: `REELGATE_PUBLIC_URL`
-makes the gateway hand out signed ones, and without it the file goes as a data URI, as here. All money is in dollars;
-the estimate is what `dryRun` and `cost_estimate` say, the cost is what the provider charged and `metadata.cost` said.
-AI/ML API publishes no price, so there is no estimate, and the cost here is made up by the fake.
+fal takes small pictures in the request and larger files in its own storage, xAI takes all in the request itself. AI/ML
+API documents links only: `REELGATE_PUBLIC_URL` makes the gateway hand out signed ones, and without it the file goes as
+a data URI, as here.
+
+The fakes know every endpoint's fields, types, ranges and values from the providers' pages, and refuse all else. All
+money is in dollars; the estimate is what `dryRun` and `cost_estimate` say, the cost is what the provider charged and
+`metadata.cost` said. Where the catalogue has no price (no model of AI/ML API, at fal only Grok's have one) there is no
+estimate, and what the fake charges is made up: the cost shows that a charge arrives, not what the model costs.
 """
 _SEEDS = """\
 ## The parameters of the reference pages, row by row
@@ -44,17 +48,14 @@ and what left when it was asked for.
 
 def page(running: Bench) -> str:
     """Make the whole page."""
-    table = every_offering(running)
+    found = every_offering(running)
     parts = [_HEAD]
-    for model, mode in dict.fromkeys((row.model, row.mode) for row in table.rows):
-        rows = [row for row in table.rows if (row.model, row.mode) == (model, mode)]
+    for model, mode in dict.fromkeys((row.model, row.mode) for row in found):
+        rows = [row for row in found if (row.model, row.mode) == (model, mode)]
         asked = TYPICAL[mode].shown()
         parts.append(
             f"## {model}, {mode}\n\nAsked: {asked}, by `POST {TYPICAL[mode].path}`.\n\n" + "\n".join(_rows(rows))
         )
-    if table.unknown:
-        parts.append("## Not in the table\n\nThe fakes do not know these schemas.\n")
-        parts[-1] += "".join(f"\n- {name}" for name in table.unknown) + "\n"
     parts.append(_SEEDS)
     parts += ["\n".join(_seed(running, seed)) for seed in SEEDS]
     return "\n".join(parts)

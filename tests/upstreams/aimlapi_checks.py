@@ -45,7 +45,7 @@ def check(body: Any) -> tuple[Model, dict[str, Any]]:
 
 
 def _coerced(model: Model, body: dict[str, Any]) -> dict[str, Any]:
-    numbers = {name for name, field in model.fields.items() if field.kind == "integer"}
+    numbers = {name for name, field in model.fields.items() if field.kind in {"integer", "number"}}
     return {name: _number(value) if name in numbers else value for name, value in body.items() if name != "model"}
 
 
@@ -73,9 +73,9 @@ def _mistakes(model: Model, body: dict[str, Any]) -> Iterator[str]:
 
 
 def _field_mistakes(field: Field, value: Any) -> Iterator[str]:
-    if field.kind == "integer":
-        yield from _integer_mistakes(field, value)
-    elif field.kind == "uris":
+    if field.kind in {"integer", "number"}:
+        yield from _number_mistakes(field, value)
+    elif field.kind in {"uris", "objects"}:
         yield from _list_mistakes(field, value)
     elif field.kind == "boolean":
         if not isinstance(value, bool):
@@ -88,10 +88,10 @@ def _field_mistakes(field: Field, value: Any) -> Iterator[str]:
         yield _not_in(field.values, value)
 
 
-def _integer_mistakes(field: Field, value: Any) -> Iterator[str]:
+def _number_mistakes(field: Field, value: Any) -> Iterator[str]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         yield _expected("number", value)
-    elif not float(value).is_integer():
+    elif field.kind == "integer" and not float(value).is_integer():
         yield "Expected integer, received float"
     elif field.values and value not in field.values:
         yield _not_in(field.values, value)
@@ -110,7 +110,10 @@ def _list_mistakes(field: Field, value: Any) -> Iterator[str]:
     if field.most is not None and len(value) > field.most:
         yield f"Array must contain at most {field.most} element(s)"
     for item in value:
-        if not isinstance(item, str):
+        if field.kind == "objects":
+            if not isinstance(item, dict):
+                yield _expected("object", item)
+        elif not isinstance(item, str):
             yield _expected("string", item)
         elif not _is_uri(item):
             yield "Invalid url"

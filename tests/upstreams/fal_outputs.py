@@ -59,7 +59,8 @@ def plan(endpoint: Endpoint, values: Mapping[str, Any], given: Sequence[Given]) 
         size = (films[0].width, films[0].height) if films else (848, 480)
         cost = _cost(endpoint.price, _label(size), asked, 0, before)
         return _output(size, before + asked, cost, endpoint.price)
-    resolution = str(values.get("resolution", "720p"))
+    asked = asked or endpoint.seconds
+    resolution = str(values.get("resolution", endpoint.resolution))
     ratio = str(values.get("aspect_ratio", "auto"))
     size = _frame(resolution, ratio, pictures[0] if pictures else None)
     return _output(size, asked, _cost(endpoint.price, resolution, asked, len(pictures), 0), endpoint.price)
@@ -75,13 +76,14 @@ def _cost(price: Price, resolution: str, seconds: float, images: int, input_seco
 
 
 def _seconds(duration: Any) -> int:
+    """Return the length asked for, 0 for "auto" and none."""
     digits = re.match(r"\d+", str(duration))
-    return int(digits[0]) if digits else 5  # "auto" or none
+    return int(digits[0]) if digits else 0
 
 
 def _frame(resolution: str, ratio: str, picture: Given | None) -> tuple[int, int]:
     """Return the frame: the short side is the resolution's, the long one a multiple of 8 (854 becomes 848)."""
-    side = _SIDES.get(resolution) or int(re.sub(r"\D", "", resolution) or 720)
+    side = _SIDES.get(resolution) or int(re.sub(r"\D", "", resolution))
     if ":" in ratio:
         across, down = (int(part) for part in ratio.split(":"))
     else:

@@ -20,8 +20,11 @@ _GROUP = 24  # pictures that are really encoded; the film repeats them, which is
 
 
 def frame(resolution: str, ratio: str) -> tuple[int, int]:
-    """Return the frame of "480p" (the short side) at "16:9", in steps of 8: 848x480, as xai.md section 3.1 has it."""
-    short = int(resolution.rstrip("pP"))
+    """Return the frame of "480p" (the short side) at "16:9", in steps of 8: 848x480, as xai.md section 3.1 has it.
+
+    "4k" is 2160p.
+    """
+    short = 2160 if resolution == "4k" else int(resolution.rstrip("pP"))
     across, down = (float(part) for part in ratio.split(":"))
     long = int(short * max(across, down) / min(across, down)) // 8 * 8
     return (long, short) if across >= down else (short, long)

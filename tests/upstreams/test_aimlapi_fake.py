@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GROK: dict[str, Any] = {"model": "x-ai/grok-imagine-video", "prompt": "a calm sea", "duration": 1, "resolution": "480p"}
 IMAGE = "https://example.com/cat.png"
+KLING = {"model": "klingai/video-v3-pro-image-to-video", "image_url": IMAGE, "duration": 5}
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"model": "x-ai/none"}, "Invalid enum value"),
@@ -35,6 +36,11 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"seed": 1}, "Unrecognized key(s)"),
     ({"model": "x-ai/grok-imagine-video-1.5-preview"}, "image_url: Required"),
     ({"model": "minimax/hailuo-2.3", "duration": 6, "resolution": "768p"}, "received '768p'"),
+    ({"model": "bytedance/seedance-2-0", "duration": 5, "resolution": "2160p"}, "received '2160p'"),
+    ({"model": "alibaba/wan-2-7-t2v", "duration": 2, "resolution": "720p"}, "received '2'"),
+    ({**KLING, "resolution": "720p"}, "Unrecognized key(s)"),
+    ({**KLING, "cfg_scale": 1.5}, "less than or equal to 1"),
+    ({**KLING, "elements": [IMAGE]}, "Expected object, received string"),
 ]
 
 

@@ -116,6 +116,46 @@ def test_refusals(fal: Client) -> None:
     assert not fal.fake.ledger.paid()
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "wrong"),
+    [
+        ("fal-ai/veo3.1", {"duration": 8}),
+        ("fal-ai/veo3.1", {"duration": "8"}),
+        ("fal-ai/veo3.1", {"resolution": "2160p"}),
+        ("fal-ai/kling-video/v3/pro/text-to-video", {"duration": 5}),
+        ("fal-ai/kling-video/v3/pro/text-to-video", {"cfg_scale": 0.5}),
+        ("fal-ai/kling-video/v2.5-turbo/pro/text-to-video", {"cfg_scale": 1.5}),
+        ("fal-ai/wan/v2.7/text-to-video", {"duration": "5"}),
+        ("wan/v2.6/text-to-video", {"duration": 5}),
+        ("bytedance/seedance-2.0/text-to-video", {"seed": 1}),
+        ("fal-ai/ltx-2.3/text-to-video", {"duration": 7}),
+        ("fal-ai/minimax/hailuo-02/pro/text-to-video", {"duration": "6"}),
+        ("fal-ai/sora-2/text-to-video", {"resolution": "1080p"}),
+    ],
+)
+def test_other_models_take_what_is_documented_only(fal: Client, endpoint: str, wrong: dict[str, Any]) -> None:
+    answer = fal.http.post(f"/{endpoint}", json={"prompt": "a calm sea", **wrong})
+    assert answer.status_code == 422
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [["body", *wrong]]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fields", "film"),
+    [
+        ("fal-ai/veo3.1", {"duration": "4s", "resolution": "4k"}, (3840, 2160, 97)),
+        ("fal-ai/minimax/hailuo-02/pro/text-to-video", {}, (1920, 1080, 145)),
+        ("fal-ai/minimax/hailuo-2.3/standard/text-to-video", {"duration": "10"}, (1360, 768, 241)),
+        ("bytedance/seedance-2.0/text-to-video", {"duration": "auto", "aspect_ratio": "9:16"}, (720, 1280, 121)),
+        ("fal-ai/wan/v2.7/text-to-video", {"duration": 2, "aspect_ratio": "4:3"}, (1440, 1080, 49)),
+    ],
+)
+def test_other_models_make_what_was_asked(
+    fal: Client, endpoint: str, fields: dict[str, Any], film: tuple[int, int, int]
+) -> None:
+    video = fal.result(fal.submit(f"/{endpoint}", prompt="a calm sea", **fields)).json()["video"]
+    assert (video["width"], video["height"], video["num_frames"]) == film
+
+
 def test_a_held_clock_shows_every_state() -> None:
     fake = FakeFal(clock=Clock(held=True))
     headers = {"Authorization": f"Key {KEY}"}
