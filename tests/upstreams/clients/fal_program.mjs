@@ -12,12 +12,25 @@ const fal = createFalClient({
 const ENDPOINT = "xai/grok-imagine-video/text-to-video";
 const seen = {};
 
+// Puts the fake's time forward by one second: what waits begins to run, what runs ends.
+async function passTime() {
+  await fetch(`${base}/_fake/advance`, { method: "POST", body: JSON.stringify({ seconds: 1 }) });
+}
+
+// Lets a job that was seen to wait or run go on.
+function goOn(update) {
+  if (update.status !== "COMPLETED") passTime();
+}
+
 const states = new Set();
 const result = await fal.subscribe(ENDPOINT, {
   input: { prompt: "node subscribes", duration: 2 },
   logs: true,
   pollInterval: 20,
-  onQueueUpdate: (update) => states.add(update.status),
+  onQueueUpdate: (update) => {
+    states.add(update.status);
+    goOn(update);
+  },
 });
 const film = await fetch(result.data.video.url);
 seen.subscribe = {
@@ -27,12 +40,16 @@ seen.subscribe = {
   bytes: (await film.arrayBuffer()).byteLength,
 };
 
-const streamed = await fal.subscribe(ENDPOINT, { input: { prompt: "node streams" }, mode: "streaming" });
+const streamed = await fal.subscribe(ENDPOINT, {
+  input: { prompt: "node streams" },
+  mode: "streaming",
+  onQueueUpdate: goOn,
+});
 seen.streamed = streamed.data.video.num_frames;
 
 const { request_id: requestId } = await fal.queue.submit(ENDPOINT, { input: { prompt: "node submits" } });
 seen.status = (await fal.queue.status(ENDPOINT, { requestId, logs: true })).status;
-await fal.queue.subscribeToStatus(ENDPOINT, { requestId, pollInterval: 20 });
+await fal.queue.subscribeToStatus(ENDPOINT, { requestId, pollInterval: 20, onQueueUpdate: goOn });
 seen.completed = await fal.queue.status(ENDPOINT, { requestId, logs: true });
 seen.result = (await fal.queue.result(ENDPOINT, { requestId })).data.video.duration;
 
@@ -48,12 +65,13 @@ seen.multipart = (await (await fetch(await fal.storage.upload(big))).arrayBuffer
 const moving = await fal.subscribe("xai/grok-imagine-video/image-to-video", {
   input: { prompt: "node moves a picture", image_url: new Blob([picture], { type: "image/png" }), duration: 1 },
   pollInterval: 20,
+  onQueueUpdate: goOn,
 });
 seen.moving = moving.data.video;
 
 async function failure(input) {
   try {
-    await fal.subscribe(ENDPOINT, { input, pollInterval: 20 });
+    await fal.subscribe(ENDPOINT, { input, pollInterval: 20, onQueueUpdate: goOn });
   } catch (error) {
     return { name: error.name, status: error.status, body: error.body };
   }

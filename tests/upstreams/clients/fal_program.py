@@ -21,10 +21,21 @@ hosts.REST_URL = hosts.CDN_URL = BASE
 fal = fal_client.SyncClient(key=KEY)
 
 
+def pass_time() -> None:
+    """Put the fake's time forward by one second: what waits begins to run, what runs ends."""
+    httpx.post(f"{BASE}/_fake/advance", json={"seconds": 1}).raise_for_status()
+
+
+def go_on(status: Any) -> None:
+    """Let a job that was seen to wait or run go on."""
+    if not isinstance(status, fal_client.Completed):
+        pass_time()
+
+
 def failure(**arguments: Any) -> dict[str, Any]:
     """Return how the client reports that a job failed."""
     try:
-        fal.subscribe(ENDPOINT, arguments, with_logs=True)
+        fal.subscribe(ENDPOINT, arguments, with_logs=True, on_queue_update=go_on)
     except fal_client.FalClientHTTPError as error:
         return {"status": error.status_code, "message": error.message, "type": error.error_type}
     raise AssertionError("the job did not fail")
@@ -39,6 +50,7 @@ def main() -> None:
     def update(status: Any) -> None:
         states.append(type(status).__name__)
         logs.extend(entry["message"] for entry in getattr(status, "logs", None) or [])
+        go_on(status)
 
     result = fal.subscribe(
         ENDPOINT, {"prompt": "python subscribes", "duration": 2}, with_logs=True, on_queue_update=update
@@ -49,6 +61,8 @@ def main() -> None:
     handle = fal.submit(ENDPOINT, {"prompt": "python submits"})
     first = handle.status()
     seen["status"] = [type(first).__name__, getattr(first, "position", None)]
+    pass_time()
+    pass_time()
     assert fal.result(ENDPOINT, handle.request_id) == handle.get()
     seen["completed"] = type(fal.status(ENDPOINT, handle.request_id)).__name__
 
@@ -64,7 +78,9 @@ def main() -> None:
     parts = fal.upload(b"more than one part of seven", "text/plain", file_name="parts.txt")
     seen["multipart"] = httpx.get(parts).text
     moving = fal.subscribe(
-        "xai/grok-imagine-video/image-to-video", {"prompt": "python moves a picture", "image_url": url, "duration": 1}
+        "xai/grok-imagine-video/image-to-video",
+        {"prompt": "python moves a picture", "image_url": url, "duration": 1},
+        on_queue_update=go_on,
     )
     seen["moving"] = moving["video"]
 
