@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.telemetry import configure_logs
+from tests.bucket import Bucket, bucket_server
 from tests.serving import Running, serve, settings_for
 
 if TYPE_CHECKING:
@@ -34,6 +36,26 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start gateways of a test's own: `start_gateway(auth="on", …)`."""
     with ExitStack() as stack:
         yield lambda **changes: stack.enter_context(serve(settings_for(tmp_path, **changes)))
+
+
+@pytest.fixture(scope="session")
+def bucket_of_session() -> Iterator[Bucket]:
+    """One S3 server that the tests of a worker share."""
+    with bucket_server() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(bucket_of_session: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Give an empty bucket that works, and set the variables by which it is found."""
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name, value in bucket_of_session.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket_of_session.empty()
+    yield bucket_of_session
+    bucket_of_session.recover()
 
 
 @pytest.fixture

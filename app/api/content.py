@@ -38,7 +38,9 @@ _DOC: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {} for _, kind in _FILES.values()}, "description": "The file."},
     206: {"description": "The range asked for."},
     304: {"description": "Not modified."},
-    **docs.errors("video_not_found", "video_not_ready", "range_not_satisfiable", "invalid_value"),
+    **docs.errors(
+        "video_not_found", "video_not_ready", "range_not_satisfiable", "invalid_value", "storage_unavailable"
+    ),
 }
 
 
@@ -83,9 +85,11 @@ async def get_content(
     status = 206 if span.partial else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=content_type)
-    return StreamingResponse(
-        gateway.store.stream(f"{key}/{name}", span.start, span.end), status, headers, media_type=content_type
-    )
+    try:  # opened before the answer begins, which could not tell of a failure any more
+        content = await gateway.store.read(f"{key}/{name}", span.start, span.end)
+    except MediaError as error:
+        raise GatewayError("video_not_found", error.message, param="video_id") from error
+    return StreamingResponse(content, status, headers, media_type=content_type)
 
 
 async def _find(

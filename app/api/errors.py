@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from app.db.session import DatabaseUnavailable
 from app.domain.errors import ERRORS, GatewayError, invalid
+from app.media.errors import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI, Request
+
+log = structlog.get_logger()
 
 # The SDKs retry 409, 429 and 5xx on their own; these answers would stay the same.
 _PERMANENT = frozenset({"no_provider_configured"})
@@ -62,6 +67,18 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(GatewayError)
     async def _gateway(_request: Request, error: GatewayError) -> JSONResponse:
         return error_response(error, getattr(error, "headers", None))
+
+    @app.exception_handler(DatabaseUnavailable)
+    async def _database(request: Request, fault: DatabaseUnavailable) -> JSONResponse:
+        log.error("the database fails", reason=str(fault), method=request.method, path=_path(request))
+        message = "The gateway cannot reach its database, or cannot write to it, just now. Try again in a while."
+        return error_response(GatewayError("storage_unavailable", message), {"Retry-After": "5"})
+
+    @app.exception_handler(StoreFault)
+    async def _storage(request: Request, fault: StoreFault) -> JSONResponse:
+        log.error("the media store fails", reason=str(fault), method=request.method, path=_path(request))
+        message = "The gateway cannot reach its media storage just now. Try again in a while."
+        return error_response(GatewayError("storage_unavailable", message))
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:

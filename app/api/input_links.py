@@ -17,7 +17,9 @@ from app.services.inputs import prefix
 router = APIRouter(tags=["callbacks"])
 
 
-@router.get("/inputs/{video_id}/{index}", responses=docs.errors("invalid_value", "file_not_found"))
+@router.get(
+    "/inputs/{video_id}/{index}", responses=docs.errors("invalid_value", "file_not_found", "storage_unavailable")
+)
 async def get_input(
     video_id: str,
     index: int,
@@ -31,13 +33,14 @@ async def get_input(
     key = f"{prefix(video_id)}/{index}"
     try:
         stored = await gateway.store.head(key)
+        content = await gateway.store.read(key, 0, stored.size)
     except (MediaError, ValueError) as error:
         raise GatewayError("file_not_found", "The input is no longer stored.") from error
     async with gateway.database.read() as session:
         content_type = await videos.input_type(session, video_id, index)
     headers = {"content-length": str(stored.size), "cache-control": "private", "x-content-type-options": "nosniff"}
     return StreamingResponse(
-        gateway.store.stream(key, 0, stored.size),
+        content,
         headers=headers,
         media_type=content_type or "application/octet-stream",
     )

@@ -45,6 +45,7 @@ ERRORS: dict[str, ErrorKind] = {
     "range_not_satisfiable": ErrorKind(416, _INVALID),
     "idempotency_mismatch": ErrorKind(422, _INVALID),
     "internal_error": ErrorKind(500, "server_error"),
+    "storage_unavailable": ErrorKind(503, "server_error"),
     "provider_unavailable": ErrorKind(503, "upstream_error"),
     "no_provider_configured": ErrorKind(503, "upstream_error"),
 }

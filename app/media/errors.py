@@ -14,3 +14,10 @@ class MediaError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class StoreFault(Exception):
+    """The folder or the bucket that keeps the media fails: ours, not the user's, and perhaps over in a while.
+
+    The message is for the operator, and holds neither secrets nor addresses: those of Azure are signed.
+    """

@@ -1,4 +1,4 @@
-"""Where media files live: a folder now, any obstore bucket by the same calls.
+"""Where media files live: a folder, or a bucket by the same calls.
 
 A `LocalStore` writes `KEY#N` and renames it, so a key never shows half an object; but a writer that is killed leaves
 `KEY#N` behind, which obstore neither lists nor deletes, and obstore never calls fsync. Both are seen to here.
@@ -9,25 +9,29 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from obstore.store import LocalStore
 
-from app.media.errors import MediaError
+from app.media.bucket import ANSWER_SECONDS, faults, open_bucket
+from app.media.errors import MediaError, StoreFault
 from app.media.files import new_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Iterator
 
+    from obstore import GetResult
     from obstore.store import ObjectStore
 
 _CHUNK = 1 << 20  # bytes
 _PARTS_AT_ONCE = 4  # times obstore's 5 MiB part: what one upload may hold in memory
+_LIST_PAGE = 1000  # objects; S3 lists and deletes no more at once
 _KEY = re.compile(r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*")
 
 
@@ -43,8 +47,8 @@ class StoredObject:
 class MediaStore:
     """Objects by key. A key is `/`-separated names of letters, digits, `_`, `.` and `-`; others raise ValueError.
 
-    Reading a key that is not there raises MediaError("media_unavailable"). Faults of the disk or the bucket come as
-    OSError or obstore's own errors: they are ours, not the user's.
+    Reading a key that is not there raises MediaError("media_unavailable"). A disk or bucket that fails raises
+    StoreFault: that is ours, not the user's. A bucket that is gone looks like one without the object.
     """
 
     def __init__(self, objects: ObjectStore) -> None:
@@ -52,13 +56,36 @@ class MediaStore:
         self._folder = objects.prefix if isinstance(objects, LocalStore) else None
 
     @classmethod
-    def open(cls, folder: str | Path) -> MediaStore:
-        """Use `folder`, which is created when missing."""
-        return cls(LocalStore(Path(folder).absolute(), mkdir=True))
+    def open(cls, place: str | Path) -> MediaStore:
+        """Use a folder, which is created when missing, or the bucket of a URL. Raises ValueError, StoreFault."""
+        if "://" in str(place):
+            return cls(open_bucket(str(place)))
+        with faults():
+            return cls(LocalStore(Path(place).absolute(), mkdir=True))
+
+    async def probe(self) -> None:
+        """Write, read, list and delete a small object of its own. Raises StoreFault with what cannot be done."""
+        key, content = f"probes/{secrets.token_hex(8)}", secrets.token_bytes(16)
+        try:
+            await self.put_bytes(f"{key}/probe", content, "application/octet-stream")
+            found = b"".join([chunk async for chunk in await self.read(f"{key}/probe", 0, len(content))])
+            await self.delete_prefix(key)
+            with suppress(MediaError):
+                await self.head(f"{key}/probe")
+                raise StoreFault("an object that was deleted is still there")
+        except MediaError:
+            raise StoreFault("an object that was stored is not there") from None
+        if found != content:
+            raise StoreFault("an object that was stored came back different")
 
     async def put_file(self, key: str, path: Path, content_type: str) -> None:
-        """Store the file at `path` under `key`, replacing what was there. Raises OSError when it cannot be read."""
-        await self._put(key, path, content_type)
+        """Store the file at `path` under `key`, replacing what was there. Raises FileNotFoundError if there is none."""
+        try:
+            await self._put(key, path, content_type)
+        except StoreFault:
+            if not await asyncio.to_thread(path.exists):  # obstore says the same of a bucket that is gone
+                raise FileNotFoundError(f"{path.name} is gone") from None
+            raise
 
     async def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
         """Store `data` under `key`, replacing what was there."""
@@ -67,54 +94,76 @@ class MediaStore:
     async def _put(self, key: str, content: Path | bytes, content_type: str) -> None:
         # A folder has nowhere to keep a type, and LocalStore refuses to be given one.
         attributes = {"Content-Type": content_type} if self._folder is None else None
-        await self._objects.put_async(_checked(key), content, attributes=attributes, max_concurrency=_PARTS_AT_ONCE)
-        if self._folder is not None:
-            await asyncio.to_thread(_make_durable, self._folder / key, self._folder)
+        try:
+            with faults():
+                await self._objects.put_async(
+                    _checked(key), content, attributes=attributes, max_concurrency=_PARTS_AT_ONCE
+                )
+                if self._folder is not None:
+                    await asyncio.to_thread(_make_durable, self._folder / key, self._folder)
+        except FileNotFoundError:
+            raise StoreFault("the folder or bucket is gone") from None
 
     async def head(self, key: str) -> StoredObject:
         """Describe the object at `key`."""
         try:
-            meta = await self._objects.head_async(_checked(key))
-        except FileNotFoundError as error:
-            raise _missing() from error
+            with faults():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    meta = await self._objects.head_async(_checked(key))
+        except FileNotFoundError:
+            raise _missing() from None
         return StoredObject(meta["size"], meta["e_tag"] or "", meta["last_modified"])
 
-    async def stream(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """Yield the bytes from `start` up to, not including, `end` in chunks of at most 1 MiB.
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Open the bytes from `start` up to, not including, `end`; they come in chunks of at most 1 MiB.
 
-        `start` must lie inside the object (see `head`); an `end` beyond it means its end.
+        `start` must lie inside the object (see `head`); an `end` beyond it means its end. What is wrong with the object
+        shows here, before the first chunk; what becomes wrong later raises StoreFault from the iterator.
         """
         _checked(key)
         if start >= end:
-            return  # an empty object has no range that a store would accept
+            return _pieces(None)  # an empty object has no range that a store would accept
         try:
-            found = await self._objects.get_async(key, options={"range": (start, end)})
-        except FileNotFoundError as error:
-            raise _missing() from error
-        async for piece in found.stream(min_chunk_size=_CHUNK):
-            for offset in range(0, len(piece), _CHUNK):
-                yield bytes(piece[offset : offset + _CHUNK])
+            with faults():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return _pieces(await self._objects.get_async(key, options={"range": (start, end)}))
+        except FileNotFoundError:
+            raise _missing() from None
 
     async def download(self, key: str, path: Path) -> None:
-        """Copy the object to the file `path`, which appears only when it is whole. Raises OSError."""
+        """Copy the object to the file `path`, which appears only when it is whole. Raises OSError for that disk."""
         size = (await self.head(key)).size
         async with new_file(path) as file:
-            async for chunk in self.stream(key, 0, size):
+            async for chunk in await self.read(key, 0, size):
                 await file.write(chunk)
 
     async def copy(self, source: str, target: str) -> None:
         """Store the object at `source` under `target` as well; in a folder that is a hard link and takes no space."""
         try:
-            await self._objects.copy_async(_checked(source), _checked(target))
-        except FileNotFoundError as error:
-            raise _missing() from error
-        if self._folder is not None:
-            await asyncio.to_thread(_make_durable, self._folder / target, self._folder)
+            with faults():
+                await self._objects.copy_async(_checked(source), _checked(target))
+                if self._folder is not None:
+                    await asyncio.to_thread(_make_durable, self._folder / target, self._folder)
+        except FileNotFoundError:
+            raise _missing() from None
 
-    async def names(self, prefix: str) -> list[str]:
-        """Return the names directly under `prefix/` that have objects below them."""
-        found = await self._objects.list_with_delimiter_async(_checked(prefix))
-        return [path.rstrip("/").rpartition("/")[2] for path in found["common_prefixes"]]
+    async def names(self, prefix: str, *, older_than: datetime | None = None) -> list[str]:
+        """Return the names directly under `prefix/` that have objects below them.
+
+        With `older_than` (in UTC), only those below which nothing was stored at that time or later: what others, who
+        share the store, are storing just now is not among them.
+        """
+        _checked(prefix)
+        newest: dict[str, datetime] = {}
+        with faults():
+            if self._folder is not None:
+                newest = await asyncio.to_thread(_newest, self._folder / prefix)
+            else:
+                async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
+                    for meta in found:
+                        name = meta["path"][len(prefix) + 1 :].partition("/")[0]
+                        newest[name] = max(newest.get(name, meta["last_modified"]), meta["last_modified"])
+        return [name for name, stored in newest.items() if older_than is None or stored < older_than]
 
     async def delete_prefix(self, prefix: str, *, keep: str | None = None) -> None:
         """Delete every object under `prefix/` and what killed writers left there; nothing there is fine.
@@ -122,18 +171,39 @@ class MediaStore:
         What lies under the prefix `keep` stays.
         """
         _checked(prefix)
-        if self._folder is not None:
-            await asyncio.to_thread(_remove_tree, self._folder / prefix, self._folder / keep if keep else None)
-            return
-        async for found in self._objects.list(prefix):
-            doomed = [meta["path"] for meta in found if not (keep and meta["path"].startswith(f"{keep}/"))]
-            await self._objects.delete_async(doomed)
+        with faults():
+            if self._folder is not None:
+                await asyncio.to_thread(_remove_tree, self._folder / prefix, self._folder / keep if keep else None)
+                return
+            async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
+                await self._delete([meta["path"] for meta in found if not (keep and _below(meta["path"], keep))])
+
+    async def _delete(self, keys: list[str]) -> None:
+        try:
+            await self._objects.delete_async(keys)
+        except FileNotFoundError:  # not from S3; elsewhere, somebody else deletes the same objects
+            for key in keys:
+                with suppress(FileNotFoundError):
+                    await self._objects.delete_async(key)
+
+
+async def _pieces(found: GetResult | None) -> AsyncIterator[bytes]:
+    if found is None:
+        return
+    with faults():
+        async for piece in found.stream(min_chunk_size=_CHUNK):
+            for offset in range(0, len(piece), _CHUNK):
+                yield bytes(piece[offset : offset + _CHUNK])
 
 
 def _checked(key: str) -> str:
     if not _KEY.fullmatch(key) or any(set(name) == {"."} for name in key.split("/")):
         raise ValueError(f"not a key of the media store: {key!r}")
     return key
+
+
+def _below(key: str, prefix: str) -> bool:
+    return key.startswith(f"{prefix}/")
 
 
 def _missing() -> MediaError:
@@ -161,3 +231,26 @@ def _remove_tree(folder: Path, keep: Path | None) -> None:
     while folder.is_dir():
         with suppress(FileNotFoundError):  # somebody else deletes the same files
             shutil.rmtree(folder)
+
+
+def _newest(folder: Path) -> dict[str, datetime]:
+    """Say when each folder in `folder` last changed, or anything below it: a hard link has the age of its source."""
+    return {
+        place.name: datetime.fromtimestamp(max(map(_changed, _all(place))), UTC)
+        for place in (folder.iterdir() if folder.is_dir() else ())
+        if place.is_dir()
+    }
+
+
+def _all(folder: Path) -> Iterator[str]:
+    for place, _, names in os.walk(folder):
+        yield place
+        yield from (os.path.join(place, name) for name in names)  # noqa: PTH118 - a walk speaks in strings
+    yield str(folder)  # a walk does not mention what is gone
+
+
+def _changed(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime  # noqa: PTH116 - as above
+    except FileNotFoundError:  # somebody else deletes it
+        return 0.0

@@ -63,8 +63,8 @@ class Library:
     async def delete_file(self, owner: str, file_id: str) -> None:
         """Forget a file; jobs that use it have copies of their own. Raises GatewayError file_not_found."""
         row = await self.get_file(owner, file_id)
+        await self._store.delete_prefix(row.media_key.rpartition("/")[0])  # if that fails, it can be asked again
         await self._database.write(partial(files.delete_file, owner=owner, file_id=file_id))
-        await self._store.delete_prefix(row.media_key.rpartition("/")[0])
 
     async def add_character(self, owner: str, name: str, video: Upload, folder: Path) -> CharacterRow:
         """Keep one frame of a video as a character. Raises GatewayError."""

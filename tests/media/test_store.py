@@ -1,16 +1,14 @@
-"""The media store on a real folder and on obstore's in-memory store, which stands for a bucket."""
+"""The media store: what a folder and a bucket (a real S3 server) do alike."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from obstore.store import MemoryStore
 
 from app.media.errors import MediaError
 from app.media.store import MediaStore
@@ -18,18 +16,23 @@ from app.media.store import MediaStore
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.bucket import Bucket
+
 CHUNK = 1 << 20
 BIG = bytes(range(256)) * 13_000  # 3.3 MB
 
 
 @pytest.fixture(params=["folder", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> MediaStore:
-    return MediaStore.open(tmp_path / "media") if request.param == "folder" else MediaStore(MemoryStore())
+    if request.param == "folder":
+        return MediaStore.open(tmp_path / "media")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return MediaStore.open(bucket.url)
 
 
 async def test_stored_bytes_come_back(store: MediaStore) -> None:
     await store.put_bytes("videos/v-1/clip.mp4", BIG, "video/mp4")
-    assert b"".join([chunk async for chunk in store.stream("videos/v-1/clip.mp4", 0, len(BIG))]) == BIG
+    assert b"".join([chunk async for chunk in await store.read("videos/v-1/clip.mp4", 0, len(BIG))]) == BIG
 
 
 async def test_a_file_of_many_parts_comes_back_through_a_download(store: MediaStore, tmp_path: Path) -> None:
@@ -59,7 +62,7 @@ async def test_the_etag_changes_with_the_content(store: MediaStore) -> None:
 )
 async def test_a_range_is_what_slicing_gives_in_chunks_of_a_mebibyte(store: MediaStore, start: int, end: int) -> None:
     await store.put_bytes("clip", BIG, "video/mp4")
-    chunks = [chunk async for chunk in store.stream("clip", start, end)]
+    chunks = [chunk async for chunk in await store.read("clip", start, end)]
     assert b"".join(chunks) == BIG[start:end]
     assert all(len(chunk) <= CHUNK for chunk in chunks)
 
@@ -75,7 +78,7 @@ async def test_a_copy_survives_the_deletion_and_the_replacement_of_its_source(st
     await store.copy("a/one", "b/two")
     await store.put_bytes("a/one", b"second", "video/mp4")
     await store.delete_prefix("a")
-    assert [chunk async for chunk in store.stream("b/two", 0, 99)] == [b"first"]
+    assert [chunk async for chunk in await store.read("b/two", 0, 99)] == [b"first"]
 
 
 async def test_deleting_a_prefix_takes_whole_names_only(store: MediaStore) -> None:
@@ -90,15 +93,45 @@ async def test_deleting_a_prefix_takes_whole_names_only(store: MediaStore) -> No
 
 
 async def test_every_way_to_read_a_missing_key_says_so(store: MediaStore, tmp_path: Path) -> None:
-    async def stream() -> None:
-        async for _ in store.stream("gone", 0, 1):
-            pass
+    async def read() -> None:
+        await store.read("gone", 0, 1)
 
-    for reading in (store.head("gone"), store.download("gone", tmp_path / "x"), store.copy("gone", "y"), stream()):
+    for reading in (store.head("gone"), store.download("gone", tmp_path / "x"), store.copy("gone", "y"), read()):
         with pytest.raises(MediaError, match="no longer stored") as caught:
             await reading
         assert caught.value.code == "media_unavailable"
-    assert _files(tmp_path) == []
+    assert not any(files for _, _, files in os.walk(tmp_path))
+
+
+async def test_names_are_those_with_something_below_them(store: MediaStore) -> None:
+    for key in ("files/a/content", "files/b/deep/er", "files-2/c/x"):
+        await store.put_bytes(key, b"x", "video/mp4")
+    assert sorted(await store.names("files")) == ["a", "b"]
+    assert await store.names("nothing") == []
+
+
+async def test_names_older_than_a_time_leave_out_what_was_stored_since(store: MediaStore) -> None:
+    await store.put_bytes("inputs/old/0", b"x", "video/mp4")
+    await store.put_bytes("inputs/mixed/0", b"x", "video/mp4")
+    await asyncio.sleep(1.1)  # S3 tells whole seconds
+    since = datetime.now(UTC).replace(microsecond=0)
+    await store.copy("inputs/old/0", "inputs/mixed/1")
+    await store.put_bytes("inputs/new/0", b"x", "video/mp4")
+    assert await store.names("inputs", older_than=since) == ["old"]
+    later = since + timedelta(minutes=1)
+    assert sorted(await store.names("inputs", older_than=later)) == ["mixed", "new", "old"]
+
+
+async def test_deletion_keeps_what_it_is_told_to(store: MediaStore) -> None:
+    for key in ("v/0/1/clip", "v/0/2/clip", "v/0/20/clip"):
+        await store.put_bytes(key, b"x", "video/mp4")
+    await store.delete_prefix("v/0", keep="v/0/2")
+    assert await store.names("v/0") == ["2"]
+
+
+async def test_a_probe_finds_a_sound_store_and_leaves_nothing(store: MediaStore) -> None:
+    await store.probe()
+    assert await store.names("probes") == []
 
 
 @pytest.mark.parametrize(
@@ -121,91 +154,3 @@ async def test_an_upload_of_a_file_that_is_not_there_is_not_blamed_on_the_key(
 ) -> None:
     with pytest.raises(FileNotFoundError):
         await store.put_file("clip", tmp_path / "nothing", "video/mp4")
-
-
-async def test_a_writer_killed_halfway_leaves_nothing_under_the_key_and_deletion_takes_the_rest(
-    tmp_path: Path,
-) -> None:
-    root = tmp_path / "media"
-    _kill_while_writing(root, tmp_path / "huge")
-    assert _written(root), "the writer was not caught in the middle"
-    store = MediaStore.open(root)
-    with pytest.raises(MediaError):
-        await store.head("v/1/clip.mp4")
-    await store.put_bytes("v/1/clip.mp4", b"second try", "video/mp4")
-    assert (await store.head("v/1/clip.mp4")).size == len(b"second try")
-    await store.delete_prefix("v/1")
-    assert _files(root) == []
-
-
-def _kill_while_writing(root: Path, source: Path) -> None:
-    with source.open("wb") as huge:
-        huge.truncate(1 << 30)  # takes no space, and takes long enough to copy
-    program = f"""
-import asyncio
-from pathlib import Path
-from app.media.store import MediaStore
-asyncio.run(MediaStore.open({str(root)!r}).put_file("v/1/clip.mp4", Path({str(source)!r}), "video/mp4"))
-"""
-    writer = subprocess.Popen([sys.executable, "-c", program])
-    deadline = time.monotonic() + 20
-    while not _written(root) and time.monotonic() < deadline:
-        time.sleep(0.001)
-    writer.kill()
-    writer.wait()
-
-
-def _files(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*") if path.is_file()]
-
-
-def _written(root: Path) -> int:
-    """Bytes in files that are under construction; the finished file does not count."""
-    return sum(path.stat().st_size for path in _files(root) if "#" in path.name)
-
-
-async def test_readers_see_the_old_or_the_new_object_and_never_a_mixture(tmp_path: Path) -> None:
-    store = MediaStore.open(tmp_path)
-    await store.put_bytes("clip", b"a" * (8 * CHUNK), "video/mp4")
-
-    async def replace() -> None:
-        for letter in b"bcdef":
-            await store.put_bytes("clip", bytes([letter]) * (8 * CHUNK), "video/mp4")
-
-    replacing = asyncio.create_task(replace())
-    while not replacing.done():
-        seen = b"".join([chunk async for chunk in store.stream("clip", 0, 8 * CHUNK)])
-        assert seen == seen[:1] * (8 * CHUNK)
-    await replacing
-
-
-async def test_what_is_stored_has_reached_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: set[int] = set()
-    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.add(os.fstat(descriptor).st_ino))
-    await MediaStore.open(tmp_path / "media").put_bytes("v/1/clip", b"x", "video/mp4")
-    places = ["media", "media/v", "media/v/1", "media/v/1/clip"]
-    assert {(tmp_path / place).stat().st_ino for place in places} <= synced
-
-
-async def test_a_download_that_fails_leaves_neither_the_file_nor_a_part_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = MediaStore.open(tmp_path / "media")
-    await store.put_bytes("clip", BIG, "video/mp4")
-    monkeypatch.setattr("pathlib.Path.replace", _fail)
-    (tmp_path / "out").mkdir()
-    with pytest.raises(OSError, match="disk"):
-        await store.download("clip", tmp_path / "out" / "clip.mp4")
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-def _fail(*_arguments: object) -> None:
-    raise OSError("the disk is gone")
-
-
-@pytest.mark.parametrize("attempt", range(2))
-async def test_a_store_opens_in_an_existing_folder_and_finds_what_is_there(tmp_path: Path, attempt: int) -> None:
-    for _ in range(attempt + 1):
-        store = MediaStore.open(str(tmp_path / "deep" / "er"))
-    await store.put_bytes("k", b"x", "text/plain")
-    assert (await MediaStore.open(tmp_path / "deep" / "er").head("k")).size == 1
