@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     data_dir: Path = Field(Path("data"), description="SQLite file, media, generated secrets.")
+    database_url: str | None = Field(
+        None, description="postgresql+asyncpg://… for several replicas; unset, SQLite in the data folder."
+    )
     public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
     auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
     admin_key: str | None = Field(None, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row.")
@@ -56,11 +59,14 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(30, ge=3, description="How long a worker owns a job before others may take it.")
     poll_seconds: float | None = Field(None, gt=0, description="Fixed interval between polls; unset, it adapts.")
     settle_seconds: float = Field(600, ge=0, description="How long an unknown submission is looked for.")
+    resubmit_unknown: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Providers to which a submission that stays unknown is sent again: it may be paid twice."
+    )
     max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
-    @field_validator("providers", mode="before")
+    @field_validator("providers", "resubmit_unknown", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,6 @@ from fastapi import APIRouter, FastAPI
 from app.api import callbacks, content, docs, errors, health, input_links, keys, library, models, pages, videos
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
-from app.db.session import Database
 from app.media.fetch import Fetcher
 from app.media.store import MediaStore
 from app.services.accounts import Accounts
@@ -23,21 +20,23 @@ from app.services.context import Context
 from app.services.engine import Engine
 from app.services.inputs import Inputs
 from app.services.library import Library
-from app.services.links import Links
+from app.services.links import Links, load_secret
 from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.routing import Router
 from app.services.videos import Videos
 from app.startup import (
     StartupError,
+    build_database,
     build_providers,
     check_access,
-    database_url,
+    check_role,
     download_policy,
-    link_secret,
     load_catalogue,
     lock,
     network_policy,
+    open_database,
+    uploads_folder,
 )
 from app.startup import input_links as input_links_for
 
@@ -45,6 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from app.config import Settings
+    from app.db.session import Database
+    from app.startup import Role
 
 log = structlog.get_logger()
 
@@ -52,13 +53,17 @@ _PREFIXES = ("/v1", "/openai/v1")  # OpenAI's, and Lumenfall's documented one
 _POLL_MS = 1000  # what a client is told to wait between polls
 
 
-def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> FastAPI:
-    """Build the gateway; its lifespan migrates the database and runs the engine."""
+def create_app(settings: Settings, clock: Callable[[], float] | None = None, *, role: Role = "all") -> FastAPI:
+    """Build the gateway; its lifespan migrates the database and runs the engine.
+
+    `role` splits it where replicas share a database: "api" answers requests and leaves the work to others, "worker"
+    works and answers only whether it is well. `clock` replaces the database's.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with _running(app, settings, clock):
+            async with _running(app, settings, clock, role):
                 yield
         except StartupError as refusal:
             app.state.refusal = refusal
@@ -77,6 +82,15 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
         redoc_url=None,
     )
     errors.install(app)
+    app.include_router(health.router)
+    if role != "worker":
+        _add_routes(app)
+    app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)
+    app.add_middleware(RequestContext)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
     api = APIRouter()
     for room in (
         library,
@@ -88,38 +102,39 @@ def create_app(settings: Settings, clock: Callable[[], float] = time.time) -> Fa
         input_links,
     ):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
-    app.include_router(health.router)
     pages.install(app)
     docs.install(app)
     for prefix in _PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == _PREFIXES[0])
-    app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)
-    app.add_middleware(RequestContext)
-    return app
 
 
 @asynccontextmanager
-async def _running(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
+async def _running(
+    app: FastAPI, settings: Settings, clock: Callable[[], float] | None, role: Role
+) -> AsyncIterator[None]:
+    check_role(settings, role)
     with lock(settings):
-        async with _services(app, settings, clock):
-            yield
+        database = build_database(settings)
+        try:
+            await open_database(database)
+            async with _services(app, settings, database, clock or database.clock, role):
+                yield
+        finally:
+            await database.close()
 
 
 @asynccontextmanager
-async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]) -> AsyncIterator[None]:
+async def _services(
+    app: FastAPI, settings: Settings, database: Database, clock: Callable[[], float], role: Role
+) -> AsyncIterator[None]:
     data = settings.data_dir.absolute()
-    scratch, uploads = data / "scratch", data / "uploads"
-    shutil.rmtree(uploads, ignore_errors=True)  # what requests left that a killed process was answering
-    for folder in (scratch, uploads):
-        folder.mkdir(exist_ok=True)
+    scratch = data / "scratch"
+    scratch.mkdir(exist_ok=True)
     known = load_catalogue(settings)
     providers = build_providers(settings, known, scratch)
     fetcher = Fetcher(network_policy(settings.allow_private_networks))
-    database = Database(database_url(settings))
-    await database.migrate()
-    await database.start()
     store = MediaStore.open(data / "media")
-    links = Links(link_secret(data), clock)
+    links = Links(await load_secret(database, data / "link.secret"), clock)
     inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links))
     pace = Pace()
     context = Context(
@@ -134,6 +149,7 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
         pace=pace,
         poll_seconds=settings.poll_seconds,
         settle_seconds=settings.settle_seconds,
+        resubmits=frozenset(settings.resubmit_unknown),
         callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
     )
     engine = Engine(context, settings.lease_seconds)
@@ -141,16 +157,12 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
     planner = Planner(database, router, inputs, pace, settings.routing)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
-    try:
-        check_access(settings, guarded=accounts.guarded)
-    except StartupError:
-        await database.close()
-        raise
+    check_access(settings, guarded=accounts.guarded)
     app.state.gateway = Gateway(
-        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, engine.wake),
+        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds),
         planner=planner,
-        engine=engine,
-        callbacks=Callbacks(database, providers, clock, engine.wake),
+        engine=None if role == "api" else engine,
+        callbacks=Callbacks(database, providers, clock),
         library=Library(database, store, clock),
         accounts=accounts,
         links=links,
@@ -159,14 +171,15 @@ async def _services(app: FastAPI, settings: Settings, clock: Callable[[], float]
         catalogue=known,
         providers=providers,
         public_url=settings.public_url,
-        uploads=uploads,
+        uploads=uploads_folder(data, alone=not database.shared),
         default_poll_ms=_POLL_MS,
     )
-    await engine.start()
     try:
+        if role != "api":
+            await engine.start()
         yield
     finally:
-        await engine.stop()
+        if role != "api":
+            await engine.stop()
         for provider in providers.values():
             await provider.close()
-        await database.close()

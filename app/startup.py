@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
+import tempfile
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import ArgumentError
+
+from app.db.session import DatabaseUnavailable
+from app.db.sqlite import SqliteDatabase
 from app.domain import catalogue
 from app.domain.catalogue import LOCAL
 from app.domain.errors import GatewayError
@@ -16,17 +24,19 @@ from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.fal.adapter import FalProvider
 from app.providers.local.adapter import LocalProvider
 from app.providers.xai.adapter import XaiProvider
-from app.services.links import load_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from app.config import Settings
+    from app.db.session import Database
     from app.domain.catalogue import Catalogue
     from app.providers.base import Provider
     from app.services.links import Links
 
+Role: TypeAlias = Literal["all", "api", "worker"]  # what a process does of the gateway's work
+
+_OLD_SECONDS = 24 * 3600.0  # what a process left in a folder that others use, too, is nobody's by then
 _KEYS = {"fal": "FAL_KEY", "aimlapi": "AIMLAPI_KEY", "xai": "XAI_API_KEY"}
 
 
@@ -114,9 +124,42 @@ def network_policy(text: str) -> NetworkPolicy:
         raise StartupError(f"REELGATE_ALLOW_PRIVATE_NETWORKS: {error}.") from error
 
 
-def database_url(settings: Settings) -> str:
-    """Return where the database is."""
-    return f"sqlite+aiosqlite:///{settings.data_dir.absolute() / 'reelgate.sqlite3'}"
+def build_database(settings: Settings) -> Database:
+    """Choose the database: the operator's Postgres, else SQLite in the data folder. Raises StartupError."""
+    if settings.database_url is None:
+        return SqliteDatabase(settings.data_dir.absolute() / "reelgate.sqlite3")
+    from app.db.postgres import PostgresDatabase  # noqa: PLC0415 - its driver is not loaded where SQLite serves
+
+    try:
+        return PostgresDatabase(settings.database_url)
+    except (ValueError, ArgumentError) as error:
+        raise StartupError(f"REELGATE_DATABASE_URL: {error}") from error
+
+
+async def open_database(database: Database) -> None:
+    """Bring the tables up to date and start. Raises StartupError where the database cannot be used."""
+    try:
+        await database.migrate()
+        await database.start()
+    except DatabaseUnavailable as error:
+        raise StartupError(f"The database cannot be used: {error}. See REELGATE_DATABASE_URL.") from error
+
+
+def check_role(settings: Settings, role: Role) -> None:
+    """Raise StartupError where the work is to be split and the database is one that nobody can share."""
+    if role != "all" and settings.database_url is None:
+        raise StartupError("SQLite serves one process: to split the work, set REELGATE_DATABASE_URL to a Postgres.")
+
+
+def uploads_folder(data: Path, *, alone: bool) -> Path:
+    """Make a folder for this process's requests, and remove what killed processes left in theirs."""
+    uploads = data / "uploads"
+    uploads.mkdir(exist_ok=True)
+    old = time.time() - (0 if alone else _OLD_SECONDS)
+    for folder in uploads.iterdir():
+        if folder.stat().st_mtime <= old:
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix="process-", dir=uploads))
 
 
 def check_access(settings: Settings, *, guarded: bool) -> None:
@@ -130,7 +173,7 @@ def check_access(settings: Settings, *, guarded: bool) -> None:
 
 @contextmanager
 def lock(settings: Settings) -> Iterator[None]:
-    """Make the data folder and hold it alone: SQLite has one writer.
+    """Make the data folder and, where SQLite is in it, hold it alone: SQLite has one writer.
 
     Raises StartupError when the folder cannot be used, BusyError when another process has it.
     """
@@ -143,6 +186,9 @@ def lock(settings: Settings) -> Iterator[None]:
             f"The data folder {path.parent} cannot be used: {error.strerror}. Choose another by REELGATE_DATA_DIR."
         ) from error
     with file:
+        if settings.database_url is not None:
+            yield
+            return
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -152,14 +198,6 @@ def lock(settings: Settings) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
-
-
-def link_secret(data_dir: Path) -> bytes:
-    """Read or make the secret that signs links. Raises StartupError for a damaged one."""
-    try:
-        return load_secret(data_dir)
-    except ValueError as error:
-        raise StartupError(f"{error}.") from error
 
 
 def input_links(public_url: str | None, links: Links) -> Callable[[str], str] | None:

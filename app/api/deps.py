@@ -34,7 +34,7 @@ class Gateway:
 
     videos: Videos
     planner: Planner
-    engine: Engine
+    engine: Engine | None
     callbacks: Callbacks
     library: Library
     accounts: Accounts

@@ -7,10 +7,10 @@ from importlib.metadata import version
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.api import schemas
 from app.api.deps import Services
+from app.db.session import DatabaseUnavailable
 
 router = APIRouter(tags=["health"])
 
@@ -29,8 +29,8 @@ async def readyz(gateway: Services) -> JSONResponse:
     try:
         async with gateway.database.read() as session:
             await session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
+    except DatabaseUnavailable:
         return JSONResponse({"status": "unavailable", "service": "reelgate", "version": VERSION}, 503)
-    if not (gateway.database.alive and gateway.engine.alive):
+    if not (gateway.database.alive and (gateway.engine is None or gateway.engine.alive)):
         return JSONResponse({"status": "unavailable", "service": "reelgate", "version": VERSION}, 503)
     return JSONResponse({"status": "ok", "service": "reelgate", "version": VERSION})

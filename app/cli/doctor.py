@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
 import time
@@ -82,29 +81,26 @@ def _served(settings: Settings, url: str) -> list[bool]:
 
 async def _stopped(settings: Settings) -> list[bool]:
     """Open the database as `serve` would, and judge the access by the same rule."""
-    from sqlalchemy import text  # noqa: PLC0415 - the help should not wait for it
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    from app.db.session import Database  # noqa: PLC0415
+    from app.db.session import DatabaseUnavailable  # noqa: PLC0415 - the help should not wait for it
     from app.services.accounts import Accounts  # noqa: PLC0415
-    from app.startup import StartupError, database_url, lock  # noqa: PLC0415
+    from app.startup import StartupError, build_database, lock  # noqa: PLC0415
 
-    database = Database(database_url(settings))
+    try:
+        database = build_database(settings)
+    except StartupError as error:
+        return [_say("database", str(error), "")]
     accounts = Accounts(database, time.time, settings.admin_key, required=settings.auth == "on")
-    name = f"SQLite {sqlite3.sqlite_version}"
-    if not (settings.data_dir / "reelgate.sqlite3").exists():
-        return [_say("database", None, f"{name}, made by the first start"), _access(settings, guarded=accounts.guarded)]
+    if settings.database_url is None and not (settings.data_dir / "reelgate.sqlite3").exists():
+        return [_say("database", None, "SQLite, made by the first start"), _access(settings, guarded=accounts.guarded)]
     try:
         with lock(settings):
-            async with database.read() as session:
-                found = await session.scalar(text("PRAGMA quick_check"))
+            found = await database.check()
             await accounts.load()
-    except (StartupError, SQLAlchemyError) as error:
-        return [_say("database", str(getattr(error, "orig", None) or error), "")]
+    except (StartupError, DatabaseUnavailable) as error:
+        return [_say("database", str(error), "")]
     finally:
         await database.close()
-    problem = None if found == "ok" else f"damaged: {found}"
-    return [_say("database", problem, f"{name}, sound"), _access(settings, guarded=accounts.guarded)]
+    return [_say("database", None, found), _access(settings, guarded=accounts.guarded)]
 
 
 async def _renderer() -> bool:

@@ -96,13 +96,12 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, key_….")]
 
 def _offline(settings: Settings, work: Callable[[Accounts], Awaitable[T]]) -> T:
     """Do the work in the data folder itself, which no gateway may be using."""
-    from app.db.session import Database  # noqa: PLC0415 - only when no gateway runs
-    from app.services.accounts import Accounts  # noqa: PLC0415
-    from app.startup import StartupError, database_url, lock  # noqa: PLC0415
+    from app.services.accounts import Accounts  # noqa: PLC0415 - only when no gateway runs
+    from app.startup import StartupError, build_database, lock  # noqa: PLC0415
 
     async def run() -> T:
         with lock(settings):
-            database = Database(database_url(settings))
+            database = build_database(settings)
             await database.migrate()
             await database.start()
             try:

@@ -1,4 +1,8 @@
-"""Outputs: the queue. Claiming, applying transitions, and the submissions that belong to them."""
+"""Outputs: the queue. Claiming, applying transitions, cancelling, cleaning up.
+
+Whoever changes outputs locks their video first, so that two replicas which end two outputs of one video do not both
+think that the other is still live.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select, update
 
-from app.db.tables import OutputRow, SubmissionRow, VideoRow
+from app.db.tables import OutputRow, VideoRow
 from app.domain.catalogue import Mode
-from app.domain.jobs import LIVE, Job, OutputState, State, VideoState, derive, seconds_text
+from app.domain.jobs import LIVE, Job, OutputState, State, VideoState, charged, derive, seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.domain.jobs import Operation, Transition
+    from app.domain.jobs import Transition
     from app.domain.plain import Json
     from app.domain.sizing import ParameterWarning
 
@@ -41,18 +45,16 @@ async def claim(session: AsyncSession, states: Collection[State] | None, claim: 
     """Take due rows of a lane: lease them and raise their fence."""
     due = (
         select(OutputRow.id)
-        .where(
-            _due(states),
-            OutputRow.run_at <= claim.now,
-            or_(OutputRow.lease_until.is_(None), OutputRow.lease_until < claim.now),
-        )
+        .where(_due(states), OutputRow.run_at <= claim.now, _unheld(claim.now))
         .order_by(OutputRow.run_at)
         .limit(claim.limit)
+        .with_for_update(skip_locked=True)  # Postgres: what another replica is claiming is not waited for
+        .cte("due")  # a fence for the planner, which may exceed the limit of a subquery
     )
     rows = (
         await session.scalars(
             update(OutputRow)
-            .where(OutputRow.id.in_(due))
+            .where(OutputRow.id.in_(select(due.c.id)))
             .values(lease_owner=claim.owner, lease_until=claim.now + claim.lease, fence=OutputRow.fence + 1)
             .returning(OutputRow)
             .execution_options(synchronize_session=False, populate_existing=True)
@@ -61,12 +63,18 @@ async def claim(session: AsyncSession, states: Collection[State] | None, claim: 
     if not rows:
         return []
     wanted = {row.video_id for row in rows}
-    found = await session.execute(select(VideoRow.id, VideoRow.order).where(VideoRow.id.in_(wanted)))
-    orders = {video.id: video.order for video in found}
-    return [_job(row, orders[row.video_id]) for row in sorted(rows, key=lambda row: row.run_at or 0)]
+    found = await session.execute(
+        select(VideoRow.id, VideoRow.created_at, VideoRow.order).where(VideoRow.id.in_(wanted))
+    )
+    videos = {video.id: video for video in found}
+    return [
+        job_of(row, videos[row.video_id].created_at, videos[row.video_id].order)
+        for row in sorted(rows, key=lambda row: row.run_at or 0)
+    ]
 
 
-def _job(row: OutputRow, order: dict[str, Json]) -> Job:
+def job_of(row: OutputRow, created_at: float, order: dict[str, Json]) -> Job:
+    """Show a row as the engine knows it."""
     return Job(
         id=row.id,
         video_id=row.video_id,
@@ -83,20 +91,31 @@ def _job(row: OutputRow, order: dict[str, Json]) -> Job:
         history=row.history,
         started_at=row.started_at,
         cost=row.cost,
+        error=row.error_code,
+        created_at=created_at,
         order=order,
     )
 
 
-async def next_due(session: AsyncSession, states: Collection[State] | None) -> float | None:
-    """Return when the lane's next row may be claimed, in unix seconds, or None."""
-    held = func.coalesce(OutputRow.lease_until, 0.0)
-    statement = select(func.min(func.max(OutputRow.run_at, held))).where(_due(states), OutputRow.run_at.is_not(None))
+def _unheld(now: float) -> ColumnElement[bool]:
+    return or_(OutputRow.lease_until.is_(None), OutputRow.lease_until < now)
+
+
+async def next_due(session: AsyncSession, states: Collection[State] | None, now: float) -> float | None:
+    """Return when the lane's next row that nobody holds is due, in unix seconds, or None."""
+    statement = select(func.min(OutputRow.run_at)).where(_due(states), _unheld(now), OutputRow.run_at.is_not(None))
     return await session.scalar(statement)
+
+
+async def lock_video(session: AsyncSession, video_id: str) -> VideoRow:
+    """Return a video as it is now; nobody else changes it or its outputs until this transaction ends."""
+    return await session.get_one(VideoRow, video_id, populate_existing=True, with_for_update=True)
 
 
 async def apply(session: AsyncSession, transition: Transition) -> VideoState | None:
     """Carry a transition out and bring the video in line; None means that the row is no longer ours."""
     job = transition.job
+    video = await lock_video(session, job.video_id)
     result = await session.execute(
         update(OutputRow)
         .where(OutputRow.id == job.id, OutputRow.state == job.state, OutputRow.fence == job.fence)
@@ -106,16 +125,15 @@ async def apply(session: AsyncSession, transition: Transition) -> VideoState | N
     if result.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
         return None
     now = transition.values.get("completed_at")
-    return await _bring_in_line(session, job.video_id, now if isinstance(now, float) else None)
+    return await bring_in_line(session, video, now if isinstance(now, float) else None)
 
 
-async def _bring_in_line(session: AsyncSession, video_id: str, now: float | None) -> VideoState:
-    """Derive the video's state from its outputs and store it."""
-    video = await session.get_one(VideoRow, video_id, populate_existing=True)
+async def bring_in_line(session: AsyncSession, video: VideoRow, now: float | None) -> VideoState:
+    """Derive a locked video's state from its outputs and store it."""
     outputs = (
         await session.scalars(
             select(OutputRow)
-            .where(OutputRow.video_id == video_id)
+            .where(OutputRow.video_id == video.id)
             .order_by(OutputRow.index)
             .execution_options(populate_existing=True)
         )
@@ -126,8 +144,9 @@ async def _bring_in_line(session: AsyncSession, video_id: str, now: float | None
         video.status,
     )
     video.status, video.progress = state.status, state.progress
-    if state.error:
-        video.error_code, video.error_message = state.error
+    video.error_code, video.error_message = state.error or (None, None)
+    if not state.terminal:
+        video.completed_at = None
     if state.terminal and video.completed_at is None:
         video.completed_at = now
         _show_facts(video, outputs)
@@ -148,7 +167,7 @@ def _show_facts(video: VideoRow, outputs: Sequence[OutputRow]) -> None:
 async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[ParameterWarning]) -> None:
     """Add to what the client is told, each thing once."""
     if warnings:
-        video = await session.get_one(VideoRow, video_id, populate_existing=True)
+        video = await lock_video(session, video_id)
         told = [asdict(warning) for warning in warnings]
         video.warnings = [*video.warnings, *(each for each in told if each not in video.warnings)]
         await session.flush()
@@ -159,6 +178,7 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
 
     The fence rises, so a step that is under way finds itself overtaken; `cleanup` ends the rest upstream.
     """
+    video = await lock_video(session, video_id)
     live = select(OutputRow).where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE)))
     rows = (await session.scalars(live.execution_options(populate_existing=True))).all()
     for row in rows:
@@ -174,7 +194,7 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
     if not rows:
         return False
     await session.flush()
-    await _bring_in_line(session, video_id, now)
+    await bring_in_line(session, video, now)
     return True
 
 
@@ -184,6 +204,16 @@ async def clean_up_later(session: AsyncSession, video_id: str, now: float) -> No
         update(OutputRow)
         .where(OutputRow.video_id == video_id)
         .values(cleanup=True, run_at=now, fence=OutputRow.fence + 1, lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def book(session: AsyncSession, job: Job, cost: int, story: dict[str, Json]) -> None:
+    """Add a charge (micro-dollars) that came to light after an output had failed, and the attempt it was for."""
+    await session.execute(
+        update(OutputRow)
+        .where(OutputRow.id == job.id, OutputRow.fence == job.fence, OutputRow.state == State.FAILED)
+        .values(cost=charged(job, cost), history=[*job.history, story])
         .execution_options(synchronize_session=False)
     )
 
@@ -252,87 +282,3 @@ async def release(session: AsyncSession, owner: str | None = None) -> None:
     await session.execute(
         statement.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False)
     )
-
-
-async def begin_submission(session: AsyncSession, job: Job, submission_id: str, endpoint: str, now: float) -> None:
-    """Write the intent to pay; the id travels to the provider."""
-    row = SubmissionRow(
-        id=submission_id,
-        output_id=job.id,
-        attempt=job.attempts + 1,
-        provider=job.provider,
-        endpoint=endpoint,
-        phase="submitting",
-        operation=None,
-        error=None,
-        intent_at=now,
-        answered_at=None,
-    )
-    session.add(row)
-    await session.flush()
-
-
-async def last_submission(session: AsyncSession, job: Job) -> SubmissionRow | None:
-    """Return the output's newest submission."""
-    statement = select(SubmissionRow).where(SubmissionRow.output_id == job.id).order_by(SubmissionRow.attempt.desc())
-    return (await session.scalars(statement.limit(1))).first()
-
-
-@dataclass(frozen=True, slots=True)
-class FoundSubmission:
-    """A submission and where it went."""
-
-    provider: str
-    endpoint: str
-
-
-async def find_submission(session: AsyncSession, submission_id: str) -> FoundSubmission | None:
-    """Return where a submission went."""
-    row = await session.get(SubmissionRow, submission_id)
-    return None if row is None else FoundSubmission(row.provider, row.endpoint)
-
-
-async def take_callback(
-    session: AsyncSession, submission_id: str, upstream_id: str, operation: Operation, now: float
-) -> str | None:
-    """Act on a genuine callback and say what it did, or None when it belongs to no job of ours.
-
-    An output that waits for the submit's answer is adopted; a running one is due now; anything else stays as it is.
-    """
-    row = await session.get_one(SubmissionRow, submission_id)
-    if row.operation is not None and row.operation.get("id") != upstream_id:
-        return None
-    output = await session.get_one(OutputRow, row.output_id, populate_existing=True)
-    if row.operation is None and row.phase == "submitting" and output.state == State.SUBMITTING:
-        row.phase, row.operation, row.answered_at = "accepted", operation, now
-        output.state, output.operation, output.started_at = State.RUNNING, operation, now
-        output.run_at, output.lease_owner, output.lease_until = now, None, None
-        output.fence += 1
-        await session.flush()
-        await _bring_in_line(session, output.video_id, None)
-        return "adopted"
-    if output.state == State.RUNNING:
-        output.run_at = now
-        await session.flush()
-        return "due now"
-    return "nothing"
-
-
-async def answer_submission(
-    session: AsyncSession, submission_id: str, now: float, *, operation: Operation | None, error: str | None = None
-) -> None:
-    """Write down what the provider said: accepted with its handle, or refused with its words.
-
-    If the output was cancelled meanwhile, it learns the handle too, so that cleanup can cancel upstream.
-    """
-    row = await session.get_one(SubmissionRow, submission_id)
-    row.phase = "refused" if operation is None else "accepted"
-    row.operation, row.error, row.answered_at = operation, error, now
-    await session.flush()
-    if operation is not None:
-        await session.execute(
-            update(OutputRow)
-            .where(OutputRow.id == row.output_id, OutputRow.state == State.FAILED)
-            .values(operation=operation, cleanup=True, run_at=now)
-            .execution_options(synchronize_session=False)
-        )

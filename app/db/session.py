@@ -1,144 +1,88 @@
-"""The database: where it is, how it is read, and how writes share a transaction.
+"""The database: reads, writes, its clock, and the news that replicas have for each other.
 
-SQLite's rules (reference: sqlite.org/wal.html): exactly one connection writes, transactions begin IMMEDIATE, and every
-commit is on disk before it is answered (`synchronous=FULL`). A disk flush costs milliseconds, so writes that arrive
-while one is under way are committed together: each runs in its own savepoint, all share one flush.
+SQLite (`db.sqlite`) serves one process; Postgres (`db.postgres`) serves any number of replicas with the same queries.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy.engine import Connection
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 T = TypeVar("T")
-_BATCH = 64  # writes that share one commit at most
-_READERS = 4
+
+News: TypeAlias = Literal["work", "keys"]  # some output is due now; some API key was made or revoked
 
 
-class Database:
-    """Readers apart from the one writer. `start` before use, `close` at the end."""
+class DatabaseUnavailable(Exception):
+    """The database does not answer, or cannot write: perhaps it will in a while. Nothing was done."""
 
-    def __init__(self, url: str) -> None:
-        # Parameters are prompts and hashes of keys: they have no place in a traceback.
-        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
-        self._read_engine = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
-        event.listen(self._write_engine.sync_engine, "connect", _prepare_writer)
-        event.listen(self._write_engine.sync_engine, "begin", _begin_immediate)
-        event.listen(self._read_engine.sync_engine, "connect", _prepare_reader)
-        self.read = async_sessionmaker(self._read_engine, expire_on_commit=False)
-        self._write = async_sessionmaker(self._write_engine, expire_on_commit=False, autoflush=False)
-        self._queue: asyncio.Queue[_Write] = asyncio.Queue()
-        self._writer: asyncio.Task[None] | None = None
 
+class Database(ABC):
+    """`start` before use, `close` at the end. `shared` says that other processes may use it too.
+
+    Reading and writing raise DatabaseUnavailable where it is the database's fault.
+    """
+
+    shared: bool
+
+    def __init__(self) -> None:
+        self._listeners: list[tuple[News, Callable[[], None]]] = []
+
+    @abstractmethod
     async def start(self) -> None:
-        """Start the writer."""
-        self._writer = asyncio.create_task(self._write_forever(), name="database-writer")
+        """Open it."""
 
+    @abstractmethod
     async def close(self) -> None:
-        """Finish what is queued, then let go of the file."""
-        if self.alive:
-            await self._queue.join()
-        if self._writer:
-            self._writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writer
-        await self._read_engine.dispose()
-        await self._write_engine.dispose()
+        """Finish what is under way, then let go of it."""
 
     @property
+    @abstractmethod
     def alive(self) -> bool:
         """Say whether writes are carried out."""
-        return self._writer is not None and not self._writer.done()
 
+    @abstractmethod
     async def migrate(self) -> None:
         """Bring the tables up to date."""
-        from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
 
-        async with self._write_engine.begin() as connection:
-            await connection.run_sync(upgrade)
+    @abstractmethod
+    async def check(self) -> str:
+        """Say in a few words what it is, once it was found to be sound. Raises DatabaseUnavailable."""
 
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `work` in a transaction and return its result once that is on disk; an exception undoes only `work`."""
-        if not self.alive:
-            raise RuntimeError("the database writer does not run")
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Write(work, done))
-        result: T = await done
-        return result
+    @abstractmethod
+    def clock(self) -> float:
+        """Return the time that leases and due times are measured by, in unix seconds."""
 
-    async def _write_forever(self) -> None:
-        while True:
-            batch = [await self._queue.get()]
-            while len(batch) < _BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            try:
-                await self._commit(batch)
-            finally:
-                for write in batch:
-                    write.fail(RuntimeError("the write was not carried out"))
-                    self._queue.task_done()
+    @abstractmethod
+    def read(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a session for reading."""
 
-    async def _commit(self, batch: list[_Write]) -> None:
-        try:
-            async with self._write() as session, session.begin():
-                results = [await write.run(session) for write in batch]
-        except Exception as error:  # noqa: BLE001 - whatever broke the commit is every waiting caller's answer
-            for write in batch:
-                write.fail(error)
-            return
-        for write, result in zip(batch, results, strict=True):
-            write.succeed(result)
+    @abstractmethod
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+        """Run `work` in a transaction and return its result once that is durable; an exception undoes only `work`.
 
+        `work` may be run again where the database gave up its first run. `news` is told to every process.
+        """
 
-class _Write:
-    """One caller's work, and the future it waits on."""
+    @abstractmethod
+    async def hold(self, session: AsyncSession, name: str) -> None:
+        """Within a write: keep others who hold the same name waiting until this write has ended."""
 
-    def __init__(self, work: Callable[[AsyncSession], Awaitable[Any]], done: asyncio.Future[Any]) -> None:
-        self._work = work
-        self._done = done
+    @abstractmethod
+    async def alone(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Run `work` unless another process is running work of this name."""
 
-    async def run(self, session: AsyncSession) -> object:
-        try:
-            async with session.begin_nested():
-                return await self._work(session)
-        except Exception as error:  # noqa: BLE001 - it belongs to this caller; the others' work stands
-            self.fail(error)
-            return None
+    def listen(self, news: News, hear: Callable[[], None]) -> None:
+        """Have `hear` called at such news: a hint only, which may come late, twice or never."""
+        self._listeners.append((news, hear))
 
-    def succeed(self, result: object) -> None:
-        if not self._done.done():
-            self._done.set_result(result)
-
-    def fail(self, error: BaseException) -> None:
-        if not self._done.done():
-            self._done.set_exception(error)
-
-
-def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves, below
-    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON")
-
-
-def _prepare_reader(connection: DBAPIConnection, _record: object) -> None:
-    _pragmas(connection, "busy_timeout=10000", "query_only=ON")
-
-
-def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
-    cursor = connection.cursor()
-    for pragma in pragmas:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def _tell(self, news: str) -> None:
+        for wanted, hear in self._listeners:
+            if wanted == news:
+                hear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.domain.plain import Json  # noqa: TC001 - SQLAlchemy reads the annotations when the classes are made
@@ -37,7 +37,10 @@ class ApiKeyRow(Base):
 
 
 class VideoRow(Base):
-    """One create request. `order` is what the engine needs; `owner` scopes every query."""
+    """One create request. `order` is what the engine needs; `owner` scopes every query.
+
+    `retried` says that an SDK's blind retry made it, before the first try had come this far.
+    """
 
     __tablename__ = "videos"
     __table_args__ = (
@@ -66,6 +69,7 @@ class VideoRow(Base):
     order: Mapped[dict[str, Json]] = mapped_column(JSON)
     user: Mapped[str | None]
     fingerprint: Mapped[str]
+    retried: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[float]
     completed_at: Mapped[float | None]
     expires_at: Mapped[float | None]
@@ -110,7 +114,7 @@ class OutputRow(Base):
     completed_at: Mapped[float | None]
     media_key: Mapped[str | None]
     content_type: Mapped[str | None]
-    size_bytes: Mapped[int | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     width: Mapped[int | None]
     height: Mapped[int | None]
     duration: Mapped[float | None]
@@ -136,6 +140,15 @@ class SubmissionRow(Base):
     answered_at: Mapped[float | None]
 
 
+class SecretRow(Base):
+    """A secret of the gateway itself, in hexadecimal."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+
+
 class IdempotencyRow(Base):
     """A client's Idempotency-Key and the video it made."""
 
@@ -159,7 +172,7 @@ class FileRow(Base):
     filename: Mapped[str]
     purpose: Mapped[str]
     content_type: Mapped[str]
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     media_key: Mapped[str]
     created_at: Mapped[float]

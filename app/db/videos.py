@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, literal, select, tuple_
 
+from app.db.outputs import lock_video
 from app.db.tables import IdempotencyRow, OutputRow, SubmissionRow, VideoRow
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ async def forget(session: AsyncSession, video_id: str) -> None:
 
     What accounts need stays (times, models, costs), and so do the handles by which cleanup cancels upstream.
     """
-    video = await session.get_one(VideoRow, video_id, populate_existing=True)
+    video = await lock_video(session, video_id)
     video.prompt, video.fingerprint, video.user, video.error_message = "", "", None, None
     video.pairs, video.warnings, video.order = {}, [], {"offers": [], "inputs": []}
     outputs = await _outputs(session, [video_id])

@@ -9,7 +9,8 @@ queued       waits for the submit lane; `begin_submit` commits the intent to pay
 submitting   the provider is being asked; a row found here with no one working on it is an unknown submission
 running      the provider works; the poll lane asks again at `run_at`
 storing      the result exists upstream; the store lane copies it into our own storage
-completed, failed   terminal; they never change
+completed, failed   terminal; they never change, except that an output which was given up because its submission was
+             unknown runs on when it turns out to have been accepted
 
 One pure function per arrow returns a `Transition`; `db.outputs.apply` carries it out only if the row is still in that
 state under that fence. When it is not, someone else owns the row and the caller must do nothing more.
@@ -40,8 +41,12 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+_LONGEST_LIFE = 24 * 3600.0  # seconds after which a provider's silence excuses no job any more
+
 LIVE = frozenset({State.QUEUED, State.SUBMITTING, State.RUNNING, State.STORING})
 TERMINAL = frozenset({State.COMPLETED, State.FAILED})
+
+UNKNOWN = "submission_unknown"  # given up without knowing whether it was accepted
 
 # The job-level error codes of the public API.
 FAILURES = (
@@ -51,7 +56,7 @@ FAILURES = (
     "all_providers_failed",
     "provider_balance_exhausted",
     "timeout",
-    "submission_unknown",
+    UNKNOWN,
     "cancelled",
     "media_unavailable",
 )
@@ -62,7 +67,7 @@ class Job:
     """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for.
 
     `offer` counts which of the order's offers is being tried; `history` tells what became of those before; `cost` is
-    what was charged so far, in micro-dollars.
+    what was charged so far, in micro-dollars; `error` is the code of a failed one; `created_at` is the video's.
     """
 
     id: str
@@ -80,6 +85,8 @@ class Job:
     history: list[dict[str, Json]]
     started_at: float | None
     cost: int | None
+    error: str | None
+    created_at: float
     order: dict[str, Json]
 
 
@@ -125,14 +132,20 @@ def begin_submit(job: Job) -> Transition:
 
 
 def accepted(job: Job, operation: Operation, now: float, run_at: float) -> Transition:
-    """Move submitting → running: the provider took the job and gave us its handle."""
-    values = Released(run_at, {"operation": operation, "started_at": now}).values()
+    """Move submitting → running: the provider took the job and gave us its handle. So, too, one failed as UNKNOWN."""
+    alive = {"error_code": None, "error_message": None, "completed_at": None, "cleanup": False}
+    values = Released(run_at, {"operation": operation, "started_at": now, **alive}).values()
     return Transition(job, values, State.RUNNING)
 
 
-def move_on(job: Job, offer: int, provider: str, run_at: float, entry: dict[str, Json]) -> Transition:
-    """Move submitting or running → queued, with another offer: this one ended without anything being owed for it."""
-    fresh = {"offer": offer, "provider": provider, "operation": None, "started_at": None}
+def move_on(
+    job: Job, offer: int, provider: str, run_at: float, entry: dict[str, Json], excused: float = 0.0
+) -> Transition:
+    """Move submitting or running → queued, with another offer: this one ended without anything being owed for it.
+
+    `excused` seconds of waiting do not count for the deadline.
+    """
+    fresh = {"offer": offer, "provider": provider, "operation": None, "started_at": None, **_put_off(job, excused)}
     return Transition(job, Released(run_at, {**fresh, "history": [*job.history, entry]}).values(), State.QUEUED)
 
 
@@ -191,9 +204,18 @@ def failed(
     return Transition(job, Released(now, error).values(), State.FAILED)
 
 
-def later(job: Job, run_at: float) -> Transition:
-    """Snooze: hand the row back in the state it is in; costs no attempt."""
-    return Transition(job, Released(run_at).values(), job.state)
+def later(job: Job, run_at: float, excused: float = 0.0) -> Transition:
+    """Snooze: hand the row back in the state it is in; costs no attempt. `excused` seconds do not count for it."""
+    return Transition(job, Released(run_at, _put_off(job, excused)).values(), job.state)
+
+
+def excuse(job: Job, seconds: float) -> float:
+    """Return the deadline put off by the time in which the provider was out of order, for a day at most."""
+    return max(job.deadline, min(job.deadline + seconds, job.created_at + _LONGEST_LIFE))
+
+
+def _put_off(job: Job, seconds: float) -> dict[str, object]:
+    return {"deadline": excuse(job, seconds)} if seconds else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +245,10 @@ class VideoState:
 def derive(outputs: Sequence[OutputState], progress: int = 0, status: str = "queued") -> VideoState:
     """Derive the video's state from its outputs; `progress` and `status` were shown before, and never go back.
 
-    Completed as soon as every output is terminal and at least one succeeded; failed when none did.
+    Completed as soon as every output is terminal and at least one succeeded, and so it stays; failed when none did.
     """
+    if status == "completed":
+        return VideoState("completed", 100)
     states = [output.state for output in outputs]
     if all(state in TERMINAL for state in states):
         if State.COMPLETED in states:

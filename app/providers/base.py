@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from app.domain.catalogue import Mode
     from app.domain.jobs import Operation
 
+_CLOCKS_DIFFER = 60.0  # seconds between the provider's clock and ours, at most
+_LONGEST_SEND = 60.0  # seconds from the written intent to the request's arrival
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -170,18 +173,34 @@ class Checks(Protocol):
 class Cancels(Protocol):
     """A provider that can stop an operation, or forget a finished one."""
 
-    async def cancel(self, operation: Operation) -> None:
-        """End it; already ended is fine. Raises ProviderError."""
+    async def cancel(self, operation: Operation) -> bool:
+        """End it, and say whether that surely costs nothing; already ended is fine. Raises ProviderError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A submission whose answer was lost: our id for it, where it went, and when (unix seconds)."""
+    """A submission whose answer was lost: our id for it, where it went, when (unix seconds), and what it said.
+
+    `order` is without its inputs: an uploaded file has another address each time. `taken` are the upstream ids that
+    other submissions own, as far as is known.
+    """
 
     submission_id: str
     endpoint: str
     sent_at: float
+    order: Order
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def earliest(self) -> float:
+        """The first moment by the provider's clock at which it can have arrived, in unix seconds."""
+        return self.sent_at - _CLOCKS_DIFFER
+
+    @property
+    def latest(self) -> float:
+        """The last such moment, save for a process that was stopped in the middle of sending."""
+        return self.sent_at + _LONGEST_SEND + _CLOCKS_DIFFER
 
 
 @runtime_checkable
@@ -189,9 +208,12 @@ class Finds(Protocol):
     """A provider that can be asked what became of a submission whose answer was lost.
 
     `lists_all` says that what it does not list was surely not accepted; a listing that lags never says so.
+    `by_likeness` says that its listing does not show our own id: what it finds says the same as what was sent, and may
+    belong to another submission that says the same, too.
     """
 
     lists_all: bool
+    by_likeness: bool
 
     async def find_submission(self, sent: Sent) -> Operation | None:
         """Return the handle if it is listed, else None. Raises ProviderError."""

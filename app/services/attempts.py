@@ -68,7 +68,7 @@ def onward(job: Job, story: dict[str, Json], now: float) -> Transition | None:
         return None
     moment = max(now, min(ends))
     number, provider = next(each for each in usable if resting.get(each[1], moment) <= moment)
-    return jobs.move_on(job, number, provider, min(moment, job.deadline), story)
+    return jobs.move_on(job, number, provider, moment, story, excused=moment - now)
 
 
 def retold(job: Job, story: dict[str, Json]) -> Job:

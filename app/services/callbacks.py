@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.db import outputs
+from app.db import submissions
 from app.domain.errors import GatewayError
 from app.providers.base import ProviderError, Rejected, TakesCallbacks
 
@@ -28,12 +28,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Takes callbacks; `wake` makes the engine look at once."""
+    """Takes callbacks."""
 
     database: Database
     providers: Mapping[str, Provider]
     clock: Callable[[], float]
-    wake: Callable[[], None]
 
     async def take(self, provider_name: str, submission_id: str, headers: Mapping[str, str], body: bytes) -> None:
         """Act on one callback. Raises GatewayError: not_found, or permission_denied for one that is not genuine."""
@@ -50,14 +49,13 @@ class Callbacks:
             raise GatewayError("provider_unavailable", f"The callback cannot be verified now: {error}.") from error
 
         async def work(session: AsyncSession) -> str | None:
-            found = await outputs.find_submission(session, submission_id)
+            found = await submissions.destination(session, submission_id)
             if found is None or found.provider != provider_name:
                 return None
             operation = provider.adopt(upstream_id, found.endpoint)
-            return await outputs.take_callback(session, submission_id, upstream_id, operation, self.clock())
+            return await submissions.accept(session, submission_id, operation, self.clock())
 
-        moved = await self.database.write(work)
+        moved = await self.database.write(work, news="work")
         if moved is None:
             raise GatewayError("not_found", "No such callback.")
         log.info("callback", provider=provider_name, submission=submission_id, upstream_id=upstream_id, effect=moved)
-        self.wake()

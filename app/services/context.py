@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from app.db import outputs
+from app.db.session import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.session import Database
     from app.domain.jobs import Job, State, Transition
@@ -25,13 +29,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+_PERSIST_SECONDS = (0.2, 5.0)  # between two tries to write: the first, and at most
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What steps need. `clock` gives unix seconds; `scratch` holds one folder per output at work.
 
     `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
-    submission is looked for; `callback_base` is our own address where providers can reach us.
+    submission is looked for; `resubmits` are the providers for which the operator has it sent again then;
+    `callback_base` is our own address where providers can reach us.
     """
 
     database: Database
@@ -46,6 +54,18 @@ class Context:
     poll_seconds: float | None = None
     settle_seconds: float = 600.0
     callback_base: str | None = None
+    resubmits: frozenset[str] = frozenset()
+
+    async def persist(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Write what must not be forgotten: while the database is away, it is tried again and again."""
+        pause = _PERSIST_SECONDS[0]
+        while True:
+            try:
+                return await self.database.write(work)
+            except DatabaseUnavailable as error:
+                log.error("a provider's answer cannot be written down yet", reason=str(error))
+            await asyncio.sleep(pause)
+            pause = min(_PERSIST_SECONDS[1], 2 * pause)
 
     async def apply(self, transition: Transition, *, reason: str | None = None) -> bool:
         """Carry a transition out and write one log line; False means that the output is no longer ours."""

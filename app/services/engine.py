@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db import outputs
+from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
+from app.media.errors import StoreFault
+from app.services.ending import Ending
 from app.services.polling import Polling
 from app.services.storing import Storing
 from app.services.submitting import Submitting
@@ -32,6 +35,9 @@ log = structlog.get_logger()
 
 _LONGEST_WAIT = 5.0  # seconds a lane sleeps at most; whatever it misses, it finds then
 _FAULT_SECONDS = 5.0  # until a step that raised is tried again
+_DRAIN_SECONDS = 9.0  # for steps under way when the gateway stops: it shall be gone after 15
+_SWEEP_SECONDS = 3600.0
+_STORE_SECONDS = 15.0  # until a step is tried again that the media store stopped
 _LEASE_MARGIN = 1 / 3  # of the lease must be left when a paid request is sent
 
 
@@ -54,31 +60,45 @@ class Engine:
         self._database = context.database
         self._clock = context.clock
         self._submitting = Submitting(context)
-        self._storing = Storing(context)
+        self._ending = Ending(context)
+        self._polling = Polling(context)
         self._lease = lease
         self._owner = f"engine-{secrets.token_hex(4)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes = (
             Lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
-            Lane("poll", frozenset({State.RUNNING}), 64, Polling(context).poll),
-            Lane("store", frozenset({State.STORING}), 4, self._storing.keep),
-            Lane("cleanup", None, 4, self._storing.clean_up),
+            Lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
+            Lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
+            Lane("cleanup", None, 4, self._ending.clean_up),
         )
 
     async def start(self) -> None:
-        """Take over what a previous process of this node left, and run."""
-        await self._database.write(outputs.release)
-        await self._storing.sweep()
+        """Take over what a previous process left, and run. Where replicas share the database, leases tell what."""
+        if not self._database.shared:
+            await self._database.write(outputs.release)
+            await self._ending.sweep(everything=True)
+        self._database.listen("work", self.wake)
         self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
         self._tasks.append(asyncio.create_task(self._keep_leases(), name="leases"))
+        self._tasks.append(asyncio.create_task(self._sweep_forever(), name="sweeps"))
 
     async def stop(self) -> None:
-        """Stop claiming, end the steps under way and hand their rows back."""
-        tasks = [*self._tasks, *(task for lane in self._lanes for task in lane.busy)]
+        """Stop claiming, let the steps under way end, and hand back the rows of those that take too long.
+
+        A paid request that is cut off would leave a submission unknown; a poll or a download is simply begun again.
+        """
+        for lane_task in self._tasks[: len(self._lanes)]:
+            lane_task.cancel()
+        await asyncio.gather(*self._tasks[: len(self._lanes)], return_exceptions=True)
+        steps = [task for lane in self._lanes for task in lane.busy]
+        if steps:
+            await asyncio.wait(steps, timeout=_DRAIN_SECONDS)
+        tasks = [*self._tasks, *steps]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._database.write(partial(outputs.release, owner=self._owner))
+        with contextlib.suppress(DatabaseUnavailable):  # then the leases run out
+            await self._database.write(partial(outputs.release, owner=self._owner))
 
     @property
     def alive(self) -> bool:
@@ -95,6 +115,9 @@ class Engine:
             lane.wake.clear()
             try:
                 wait = await self._claim(lane)
+            except DatabaseUnavailable as fault:
+                log.error("the database fails", lane=lane.name, reason=str(fault))
+                wait = _FAULT_SECONDS
             except Exception:
                 log.exception("lane cannot claim", lane=lane.name)
                 wait = _FAULT_SECONDS
@@ -109,7 +132,7 @@ class Engine:
             return None
         claim = outputs.Claim(self._owner, self._clock(), self._lease, free)
         async with self._database.read() as session:
-            due = await outputs.next_due(session, lane.states)
+            due = await outputs.next_due(session, lane.states, claim.now)
         if due is None or due > claim.now:
             return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
         for job in await self._database.write(partial(outputs.claim, states=lane.states, claim=claim)):
@@ -125,10 +148,28 @@ class Engine:
     async def _step(self, lane: Lane, job: Job) -> None:
         try:
             await lane.step(job)
+        except DatabaseUnavailable as fault:
+            log.error("the database fails", lane=lane.name, video=job.video_id, output=job.id, reason=str(fault))
+            await self._give_back(job, _FAULT_SECONDS)
+        except StoreFault as fault:  # of no step's making, and none fails by it
+            log.error("the media store fails", lane=lane.name, video=job.video_id, output=job.id, reason=str(fault))
+            await self._give_back(job, _STORE_SECONDS)
         except Exception:
             log.exception("step failed", lane=lane.name, video=job.video_id, output=job.id, provider=job.provider)
-            with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
-                await self._database.write(partial(outputs.give_back, job=job, run_at=self._clock() + _FAULT_SECONDS))
+            await self._give_back(job, _FAULT_SECONDS)
+
+    async def _give_back(self, job: Job, seconds: float) -> None:
+        with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
+            await self._database.write(partial(outputs.give_back, job=job, run_at=self._clock() + seconds))
+
+    async def _sweep_forever(self) -> None:
+        """Remove now and then what killed processes left; one replica does it for all."""
+        while True:
+            try:
+                await self._database.alone(self._ending.sweep, "sweep")
+            except Exception:
+                log.exception("what killed processes left cannot be removed")
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _submit(self, job: Job) -> None:
         deadline = time.monotonic() + self._lease * (1 - _LEASE_MARGIN)
@@ -144,5 +185,7 @@ class Engine:
             until = self._clock() + self._lease
             try:
                 await self._database.write(partial(outputs.renew, owner=self._owner, ids=ids, until=until))
+            except DatabaseUnavailable as fault:
+                log.error("leases cannot be renewed", reason=str(fault))
             except Exception:
                 log.exception("leases cannot be renewed")

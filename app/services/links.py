@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from app.db import secrets as secrets_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.session import Database
+
+_NAME = "links"
 _SECRET_BYTES = 32
 _LIFETIME = 24 * 3600  # seconds a link works at least
 _STEP = 3600  # links made within one hour are equal, so that caches and polls see one URL
@@ -49,20 +55,22 @@ class Links:
         return hmac.new(self.secret, f"{video_id}:{index}:{expires}".encode(), hashlib.sha256).hexdigest()
 
 
-def load_secret(data_dir: Path) -> bytes:
-    """Return the link secret of this data folder, made at the first start; only its owner may read the file.
+async def load_secret(database: Database, file: Path) -> bytes:
+    """Return the secret that signs links, made at the first start; replicas find the same one in the database.
 
-    It takes its name only when it is whole. Raises ValueError for one that is not.
+    `file` is where earlier versions kept it, and what was signed then stays valid.
     """
-    path = data_dir / "link.secret"
-    if not path.exists():
-        fresh = data_dir / f".link.secret.{secrets.token_hex(4)}"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(_SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.rename(path)
-    secret = path.read_bytes()
-    if len(secret) != _SECRET_BYTES:
-        raise ValueError(f"{path} is damaged; remove it to have a new one made (links given out before end then)")
-    return secret
+
+    async def work(session: AsyncSession) -> str:
+        await database.hold(session, _NAME)
+        known = await secrets_table.get(session, _NAME)
+        if known is None:
+            known = (_earlier(file) or secrets.token_bytes(_SECRET_BYTES)).hex()
+            await secrets_table.add(session, _NAME, known)
+        return known
+
+    return bytes.fromhex(await database.write(work))
+
+
+def _earlier(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from app.domain import jobs, pacing
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.domain.plain import Json
     from app.services.context import Context
 
+_SILENCE_SECONDS = (0.0, 5.0, 10.0, 20.0, 30.0)  # at least, after so many polls without an answer
 _OPERATOR_SECONDS = 30.0  # after a fault that only the operator can mend
 
 
@@ -22,27 +23,25 @@ class Polling:
     """One poll of one output."""
 
     context: Context
+    silences: dict[str, int] = field(default_factory=dict)  # polls without an answer, one after another, per output
 
     async def poll(self, job: Job) -> None:
         """Ask once and act on the answer. No answer, or a confused one, never ends a job that may be paid for."""
         context = self.context
-        if context.clock() >= job.deadline:
-            message = "The job did not end before its deadline."
-            story = entry(job, "failed", code="timeout", message=message)
-            await context.apply(jobs.failed(job, "timeout", message, context.clock(), story))
+        provider = context.providers.get(job.provider)
+        if provider is None:
+            await self._excuse(job, _OPERATOR_SECONDS, "provider not configured")
             return
         if job.operation is None:
             raise RuntimeError(f"output {job.id} is running without an operation")
-        provider = context.providers.get(job.provider)
-        if provider is None:
-            await context.apply(jobs.later(job, context.clock() + _OPERATOR_SECONDS), reason="provider not configured")
-            return
         try:
             answer = await provider.poll(job.operation)
         except ProviderError as error:
             wait = error.retry_after if isinstance(error, Transient) else _OPERATOR_SECONDS
-            await context.apply(jobs.later(job, context.clock() + wait), reason=str(error))
+            self.silences[job.id] = times = self.silences.get(job.id, 0) + 1
+            await self._excuse(job, max(wait, _SILENCE_SECONDS[min(times, len(_SILENCE_SECONDS)) - 1]), str(error))
             return
+        self.silences.pop(job.id, None)
         match answer:
             case Pending():
                 await self._wait(job, answer)
@@ -58,8 +57,20 @@ class Polling:
             case _:
                 assert_never(answer)
 
-    async def _wait(self, job: Job, answer: Pending) -> None:
+    async def _excuse(self, job: Job, wait: float, reason: str) -> None:
+        """Wait for a provider that does not answer: that time does not count against the job, but for a day."""
         context = self.context
+        if context.clock() >= max(job.deadline, jobs.excuse(job, wait)):
+            await self._time_out(job, f"The provider did not answer until the deadline: {reason}")
+            return
+        await context.apply(jobs.later(job, context.clock() + wait, excused=wait), reason=reason)
+
+    async def _wait(self, job: Job, answer: Pending) -> None:
+        """Ask again later, until the deadline."""
+        context = self.context
+        if context.clock() >= job.deadline:
+            await self._time_out(job, "The job did not end before its deadline.")
+            return
         elapsed = context.clock() - (job.started_at or context.clock())
         usual = context.pace.usual(job.provider, offer_of(job).endpoint)
         progress = answer.progress
@@ -69,6 +80,10 @@ class Polling:
         if wait is None:
             wait = pacing.poll_after(elapsed, usual)
         await context.apply(jobs.pending(job, progress, context.clock() + wait))
+
+    async def _time_out(self, job: Job, message: str) -> None:
+        story = entry(job, "failed", code="timeout", message=message)
+        await self.context.apply(jobs.failed(job, "timeout", message, self.context.clock(), story))
 
     async def _fail(self, job: Job, answer: Failed) -> None:
         """Try another provider where this one neither blames the input nor charged; else the output has failed."""

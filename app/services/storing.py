@@ -1,19 +1,15 @@
-"""The store and cleanup lanes: results become ours, and nothing is left behind."""
+"""The store lane: results become ours."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.db import files, outputs
 from app.domain import jobs
-from app.domain.jobs import Media, State
+from app.domain.jobs import Media
 from app.media.errors import MediaError
 from app.media.probe import make_pictures
-from app.providers.base import Cancels, ProviderError
 from app.services.attempts import entry
 
 if TYPE_CHECKING:
@@ -23,14 +19,14 @@ if TYPE_CHECKING:
     from app.services.context import Context
 
 _DOWNLOAD_LIMIT = 2 << 30  # bytes of one result
+_RESULT = "result.mp4"
 _TRIES = 6
-_CANCEL_SECONDS = 30.0  # between two tries to cancel upstream
 _RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0)  # between two tries to fetch a result
 
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """One function per lane."""
+    """One step of the lane."""
 
     context: Context
 
@@ -50,6 +46,7 @@ class Storing:
             await context.store.put_file(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp")
             await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
         except MediaError as error:
+            (folder / _RESULT).unlink(missing_ok=True)  # fetched anew: this one may be broken
             await self._repeat(job, error.message)
             return
         except FileNotFoundError:  # a cancel or a delete has removed the scratch folder under us
@@ -59,58 +56,14 @@ class Storing:
         if not await context.apply(jobs.stored(job, _media(key, pictures, _cost(job)), context.clock(), story)):
             await context.store.delete_prefix(key)
 
-    async def clean_up(self, job: Job) -> None:
-        """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
-        context = self.context
-        shutil.rmtree(context.folder(job), ignore_errors=True)
-        async with context.database.read() as session:
-            left = await outputs.leftovers(session, job)
-        if left.ended:
-            await context.inputs.drop(job.video_id)
-        kept = None if left.deleted else left.media_key
-        await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
-        if job.state is not State.FAILED or await self._cancelled(job):
-            await context.database.write(partial(outputs.cleaned, job=job))
-
-    async def _cancelled(self, job: Job) -> bool:
-        """End what still runs upstream; False when that must be tried again, until the job's deadline at most."""
-        context = self.context
-        provider = context.providers.get(job.provider)
-        if job.operation is None or provider is None or not isinstance(provider, Cancels):
-            return True
-        try:
-            await provider.cancel(job.operation)
-        except ProviderError as error:
-            if context.clock() >= job.deadline:
-                return True
-            await context.apply(jobs.later(job, context.clock() + _CANCEL_SECONDS), reason=f"not cancelled: {error}")
-            return False
-        return True
-
-    async def sweep(self) -> None:
-        """Remove what a killed process left: scratch and inputs of ended outputs, files that no row came to name.
-
-        Only before requests are taken: a file is stored before its row is written.
-        """
-        context = self.context
-        async with context.database.read() as session:
-            live, videos = await outputs.live_ids(session)
-            kept = await files.all_ids(session)
-        for folder in context.scratch.iterdir():
-            if folder.name not in live:
-                shutil.rmtree(folder, ignore_errors=True)
-        for prefix, wanted in (("inputs", videos), ("files", kept), ("characters", kept)):
-            for name in await context.store.names(prefix):
-                if name not in wanted:
-                    await context.store.delete_prefix(f"{prefix}/{name}")
-
     async def _source(self, job: Job, folder: Path) -> Path:
         """Return the result as a file on this machine."""
         result = job.result or {}
         if result.get("path"):
             return Path(str(result["path"]))
-        target = folder / "result.mp4"
-        await self.context.downloads.fetch(str(result.get("url")), target, _DOWNLOAD_LIMIT)
+        target = folder / _RESULT
+        if not target.exists():  # fetched, and not stored, when the media store failed; links die
+            await self.context.downloads.fetch(str(result.get("url")), target, _DOWNLOAD_LIMIT)
         return target
 
     async def _repeat(self, job: Job, message: str) -> None:

@@ -7,43 +7,28 @@ in the provider's words, may be tried elsewhere or again. Everything else is unk
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from app.db import outputs
+from app.db import outputs, submissions
 from app.domain import jobs
-from app.domain.catalogue import Mode
 from app.domain.jobs import State
-from app.domain.sizing import ParameterWarning
 from app.media.errors import MediaError
-from app.providers.base import (
-    Finds,
-    Indeterminate,
-    Misconfigured,
-    Order,
-    ProviderError,
-    Rejected,
-    Sent,
-    TakesCallbacks,
-    Transient,
-)
+from app.providers.base import Indeterminate, Misconfigured, ProviderError, Rejected, Transient
 from app.services.attempts import entry, final_code, offer_of, onward, retold, unavailable
+from app.services.ordering import complete_order, notes
+from app.services.settling import Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.domain.jobs import Job, Operation, Transition
-    from app.providers.base import Provider
+    from app.domain.jobs import Job, Transition
     from app.services.context import Context
 
 _LOOK_SECONDS = 30.0  # between two looks for an unknown submission
-_FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it often refuses at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +41,7 @@ class Submitting:
         """Take a queued output, or one whose submission is unknown, one step further."""
         context = self.context
         if job.state is State.SUBMITTING:
-            await self._settle(job)
+            await Settling(context).settle(job)
         elif context.clock() >= job.deadline:
             message = "The job was not accepted before its deadline."
             await context.apply(jobs.failed(job, "timeout", message, context.clock()))
@@ -74,7 +59,7 @@ class Submitting:
         context = self.context
         provider = context.providers[job.provider]
         try:
-            order = await self._order(job, provider, f"sub_{secrets.token_hex(16)}")
+            order = await complete_order(context, job, provider, f"sub_{secrets.token_hex(16)}")
         except MediaError as error:
             await context.apply(jobs.failed(job, "invalid_input", error.message, context.clock()))
             return
@@ -90,7 +75,8 @@ class Submitting:
             return
         job = replace(job, state=State.SUBMITTING, attempts=job.attempts + 1)
         if not lease_holds():
-            await self._not_accepted(job, order.submission_id, "the lease ran out", jobs.resubmit(job, context.clock()))
+            again = jobs.resubmit(job, context.clock())
+            await Settling(context).refuse(job, order.submission_id, "the lease ran out", again)
             return
         try:
             operation = await provider.submit(order)
@@ -102,7 +88,7 @@ class Submitting:
             await self._refused(job, error, order.submission_id)
         else:
             context.breakers.worked(job.provider)
-            await self._accept(job, order, operation)
+            await Settling(context).accept(job, order.submission_id, operation, notes(order))
 
     async def _refused(self, job: Job, error: ProviderError, submission: str | None = None) -> None:
         """Act on an authoritative no: fail where the input is at fault, else try the next offer."""
@@ -135,30 +121,7 @@ class Submitting:
         if submission is None:
             await self.context.apply(transition, reason=reason)
         else:
-            await self._not_accepted(job, submission, reason or "refused", transition)
-
-    async def _settle(self, job: Job) -> None:
-        """Find out what became of a submission whose answer was lost."""
-        context = self.context
-        async with context.database.read() as session:
-            submission = await outputs.last_submission(session, job)
-        provider = context.providers.get(job.provider)
-        if submission is not None and provider and isinstance(provider, Finds):
-            order = await self._order(job, provider, submission.id)
-            operation = await provider.find_submission(Sent(submission.id, submission.endpoint, submission.intent_at))
-            if operation is not None:
-                await self._accept(job, order, operation)
-                return
-            if provider.lists_all:
-                again = jobs.resubmit(job, context.clock())
-                await self._not_accepted(job, submission.id, "not accepted, says the provider", again)
-                return
-        if submission is not None and context.clock() < submission.intent_at + context.settle_seconds:
-            await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason="still unknown")
-            return
-        message = "The gateway could not learn whether the provider accepted the job; it may have been charged."
-        story = entry(job, "unknown", code="submission_unknown", message=message)
-        await context.apply(jobs.failed(job, "submission_unknown", message, context.clock(), story))
+            await Settling(self.context).refuse(job, submission, reason or "refused", transition)
 
     async def _begin(self, job: Job, submission: str) -> bool:
         """Commit the intent to pay, unless the output is no longer ours."""
@@ -166,78 +129,7 @@ class Submitting:
         async def work(session: AsyncSession) -> bool:
             if await outputs.apply(session, jobs.begin_submit(job)) is None:
                 return False
-            await outputs.begin_submission(session, job, submission, offer_of(job).endpoint, self.context.clock())
+            await submissions.begin(session, job, submission, offer_of(job).endpoint, self.context.clock())
             return True
 
         return await self.context.database.write(work)
-
-    async def _accept(self, job: Job, order: Order, operation: Operation) -> None:
-        context, now = self.context, self.context.clock()
-        transition = jobs.accepted(job, operation, now, now + _FIRST_POLL_SECONDS)
-
-        async def work(session: AsyncSession) -> bool:
-            await outputs.answer_submission(session, order.submission_id, now, operation=operation)
-            await outputs.add_warnings(session, job.video_id, _notes(order))
-            return await outputs.apply(session, transition) is not None
-
-        context.log(job, State.RUNNING, applied=await context.database.write(work))
-
-    async def _not_accepted(self, job: Job, submission: str, reason: str, transition: Transition) -> None:
-        """Write down that nothing was bought, together with what follows from it."""
-        context = self.context
-        work = partial(
-            _close_submission, submission=submission, reason=reason, transition=transition, now=context.clock()
-        )
-        context.log(job, transition.to, applied=await context.database.write(work), reason=reason)
-
-    async def _order(self, job: Job, provider: Provider, submission: str) -> Order:
-        """Put the job's inputs in reach and build what the provider is sent. Raises MediaError, ProviderError."""
-        context = self.context
-        folder = context.folder(job)
-        folder.mkdir(parents=True, exist_ok=True)
-        wanted, offer = job.order, offer_of(job)
-        inputs = await context.inputs.materialise(wanted["inputs"], folder, provider)
-        extra, user = wanted["extra"], wanted["user"]
-        calls_back = context.callback_base is not None and isinstance(provider, TakesCallbacks)
-        return Order(
-            submission_id=submission,
-            output_id=job.id,
-            model=offer.model,
-            mode=Mode(str(wanted["mode"])),
-            endpoint=offer.endpoint,
-            prompt=str(wanted["prompt"]),
-            ratio=offer.ratio,
-            resolution=offer.resolution,
-            seconds=offer.seconds,
-            seed=_seed(job),
-            images=tuple(found for found in inputs if found.kind == "image"),
-            video=next((found for found in inputs if found.kind == "video"), None),
-            extra=extra if isinstance(extra, dict) else {},
-            wire=offer.wire,
-            user=user if isinstance(user, str) else None,
-            callback_url=f"{context.callback_base}/{job.provider}/{submission}" if calls_back else None,
-        )
-
-
-async def _close_submission(
-    session: AsyncSession, *, submission: str, reason: str, transition: Transition, now: float
-) -> bool:
-    await outputs.answer_submission(session, submission, now, operation=None, error=reason)
-    return await outputs.apply(session, transition) is not None
-
-
-def _notes(order: Order) -> list[ParameterWarning]:
-    """Say what may not work about the inputs as they were sent."""
-    inputs = [*order.images, *([order.video] if order.video else [])]
-    return [
-        ParameterWarning("input_reference", "converted", item.kind, "data URI", item.note)
-        for item in inputs
-        if item.note
-    ]
-
-
-def _seed(job: Job) -> int:
-    """Derive the output's seed from what was asked and its index: the same request gives the same clips."""
-    asked = {name: value for name, value in job.order.items() if name != "inputs"}
-    text = json.dumps([asked, job.index], sort_keys=True, ensure_ascii=True)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1

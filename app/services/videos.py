@@ -51,14 +51,12 @@ class Videos:
         inputs: Inputs,
         clock: Callable[[], float],
         job_timeout: float,
-        wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._planner = planner
         self._inputs = inputs
         self._clock = clock
         self._job_timeout = job_timeout
-        self._wake = wake
 
     async def create(
         self, owner: str, request: VideoRequest, body: Mapping[str, object], folder: Path, *, is_retry: bool
@@ -91,14 +89,13 @@ class Videos:
             return None
 
         try:
-            winner = await self._database.write(work)
+            winner = await self._database.write(work, news="work")
         except Exception:
             await self._inputs.drop(video_id)
             raise
         if winner:
             await self._inputs.drop(video_id)
             return Created(await self.get(owner, winner), replayed=True)
-        self._wake()
         return Created(await self.get(owner, video_id))
 
     async def _keep(self, video_id: str, gathered: list[Gathered]) -> Json:
@@ -125,8 +122,7 @@ class Videos:
     async def cancel(self, owner: str, video_id: str) -> Video:
         """Stop a live video; a finished one is returned unchanged."""
         video = await self.get(owner, video_id)
-        await self._database.write(partial(outputs.cancel, video_id=video.row.id, now=self._clock()))
-        self._wake()
+        await self._database.write(partial(outputs.cancel, video_id=video.row.id, now=self._clock()), news="work")
         return await self.get(owner, video_id)
 
     async def delete(self, owner: str, video_id: str) -> None:
@@ -142,8 +138,7 @@ class Videos:
             await videos.forget(session, video.row.id)
             await outputs.clean_up_later(session, video.row.id, now)
 
-        await self._database.write(work)
-        self._wake()
+        await self._database.write(work, news="work")
 
     async def _known(
         self, session: AsyncSession, owner: str, request: VideoRequest, fingerprint: str, *, is_retry: bool

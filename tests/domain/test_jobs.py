@@ -51,6 +51,8 @@ JOB = Job(
     history=[],
     started_at=None,
     cost=None,
+    error=None,
+    created_at=1000.0,
     order={},
 )
 MEDIA = Media("videos/a", "video/mp4", 1234, 1280, 720, 6.04, 24.0, 145, 420_000)
@@ -73,7 +75,8 @@ def test_beginning_to_submit_counts_the_attempt_and_keeps_the_lease() -> None:
 
 
 def test_an_accepted_job_keeps_its_handle() -> None:
-    values = {"run_at": 50.0, "operation": {"id": "r"}, "started_at": 49.0, **FREE}
+    alive = {"error_code": None, "error_message": None, "completed_at": None, "cleanup": False}
+    values = {"run_at": 50.0, "operation": {"id": "r"}, "started_at": 49.0, **alive, **FREE}
     assert accepted(JOB, {"id": "r"}, 49.0, 50.0) == Transition(JOB, values, State.RUNNING)
 
 

@@ -37,7 +37,9 @@ steps = st.lists(
 
 
 def new(index: int) -> Job:
-    return Job(f"out_{index}", "video", index, State.QUEUED, 0, 0, 0, "fal", None, None, 0.0, 0, [], None, None, {})
+    return Job(
+        f"out_{index}", "video", index, State.QUEUED, 0, 0, 0, "fal", None, None, 0.0, 0, [], None, None, None, 0.0, {}
+    )
 
 
 def arrow_of(job: Job, choice: int) -> str:

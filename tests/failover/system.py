@@ -110,7 +110,7 @@ class System:
         loop = self.clock.loop
         assert loop, "the gateway runs"
         self.clock.ahead += seconds
-        loop.call_soon_threadsafe(self.gateway.app.state.gateway.callbacks.wake)
+        loop.call_soon_threadsafe(self.gateway.app.state.gateway.engine.wake)
 
     def outlast(self, video_id: str) -> dict[str, Any]:
         """Let time pass in half minutes until a video has ended."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.db import outputs
-from app.db.session import Database
+from app.db.sqlite import SqliteDatabase
 from app.domain import catalogue
 from app.domain.jobs import LIVE, Job, State
 from app.domain.requests import VideoRequest, parse
@@ -19,6 +19,7 @@ from app.media.store import MediaStore
 from app.providers.base import Failed, Order, Pending, Sent, Succeeded
 from app.services.breakers import Breakers
 from app.services.context import Context
+from app.services.ending import Ending
 from app.services.inputs import Inputs
 from app.services.pace import Pace
 from app.services.planning import Planner, Preference
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from app.db.session import Database
     from app.db.videos import Video
     from app.domain.jobs import Operation
 
@@ -58,6 +60,7 @@ class Scripted:
     on_poll: list[Pending | Succeeded | Failed | Exception] = field(default_factory=list)
     ledger: list[Order] = field(default_factory=list)
     cancelled: list[Operation] = field(default_factory=list)
+    cancels: bool = True  # in time: it costs nothing
 
     async def submit(self, order: Order) -> Operation:
         self.ledger.append(order)
@@ -74,8 +77,9 @@ class Scripted:
             raise answer
         return answer
 
-    async def cancel(self, operation: Operation) -> None:
+    async def cancel(self, operation: Operation) -> bool:
         self.cancelled.append(operation)
+        return self.cancels
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -85,12 +89,15 @@ class Scripted:
 class Finding(Scripted):
     """A scripted provider that can say what became of a lost submission."""
 
-    found: Operation | None = None
+    found: Operation | Exception | None = None
     lists_all: bool = True
-    asked: list[str] = field(default_factory=list)
+    by_likeness: bool = False
+    asked: list[Sent] = field(default_factory=list)
 
     async def find_submission(self, sent: Sent) -> Operation | None:
-        self.asked.append(sent.submission_id)
+        self.asked.append(sent)
+        if isinstance(self.found, Exception):
+            raise self.found
         return self.found
 
 
@@ -105,6 +112,7 @@ class Bench:
     submitting: Submitting
     polling: Polling
     storing: Storing
+    ending: Ending
     store: MediaStore
     provider: Scripted
     clock: Clock
@@ -136,7 +144,7 @@ class Bench:
     async def clean_up(self) -> int:
         wanted = outputs.Claim("bench", self.clock(), 30.0, 100)
         jobs = await self.database.write(partial(outputs.claim, states=None, claim=wanted))
-        await asyncio.gather(*(self.storing.clean_up(job) for job in jobs))
+        await asyncio.gather(*(self.ending.clean_up(job) for job in jobs))
         return len(jobs)
 
     async def show(self, video_id: str) -> Video:
@@ -154,7 +162,7 @@ async def open_bench(
     """Build a bench in `folder`."""
     for name in ("scratch", "uploads"):
         (folder / name).mkdir(parents=True)
-    database = Database(f"sqlite+aiosqlite:///{folder / 'db.sqlite3'}")
+    database = SqliteDatabase(folder / "db.sqlite3")
     await database.migrate()
     await database.start()
     clock = Clock()
@@ -168,7 +176,7 @@ async def open_bench(
     )
     router = Router(catalogue.builtin(), tuple(by_name), default_model)
     planner = Planner(database, router, inputs, pace, preference)
-    videos = Videos(database, planner, inputs, clock, 3600, lambda: None)
+    videos = Videos(database, planner, inputs, clock, 3600)
     try:
         yield Bench(
             database,
@@ -178,6 +186,7 @@ async def open_bench(
             Submitting(context),
             Polling(context),
             Storing(context),
+            Ending(context),
             store,
             providers[0],
             clock,

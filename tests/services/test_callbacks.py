@@ -53,13 +53,19 @@ class Door:
 
     def __init__(self, bench: Bench) -> None:
         self.woken = 0
-        self._callbacks = Callbacks(bench.database, bench.context.providers, bench.clock, self._wake)
+        self._open = False
+        self._callbacks = Callbacks(bench.database, bench.context.providers, bench.clock)
+        bench.database.listen("work", self._wake)
 
     def _wake(self) -> None:
-        self.woken += 1
+        self.woken += self._open
 
     async def take(self, order: Order, upstream_id: str = "up-1", provider: str = "fal") -> None:
-        await self._callbacks.take(provider, order.submission_id, {}, upstream_id.encode())
+        self._open = True
+        try:
+            await self._callbacks.take(provider, order.submission_id, {}, upstream_id.encode())
+        finally:
+            self._open = False
 
 
 @pytest.fixture

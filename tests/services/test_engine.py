@@ -115,13 +115,17 @@ async def test_a_writer_that_has_ended_refuses_rather_than_hangs(bench: Bench) -
         await bench.create()
 
 
-def test_a_damaged_link_secret_is_refused_and_a_whole_one_kept(tmp_path: Path) -> None:
-    secret = load_secret(tmp_path)
-    assert load_secret(tmp_path) == secret
+async def test_the_link_secret_is_made_once_and_an_earlier_versions_is_taken_over(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "link.secret").write_bytes(b"a" * 32)
+    assert await load_secret(bench.database, tmp_path / "link.secret") == b"a" * 32
+    (tmp_path / "link.secret").unlink()
+    assert await load_secret(bench.database, tmp_path / "link.secret") == b"a" * 32
+
+
+async def test_a_new_link_secret_is_long_and_random(bench: Bench, tmp_path: Path) -> None:
+    secret = await load_secret(bench.database, tmp_path / "none")
     assert len(secret) == 32
-    (tmp_path / "link.secret").write_bytes(b"")
-    with pytest.raises(ValueError, match="is damaged"):
-        load_secret(tmp_path)
+    assert len(set(secret)) > 8
 
 
 async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(

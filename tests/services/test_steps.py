@@ -120,7 +120,9 @@ async def test_an_unknown_submission_that_the_provider_finds_is_adopted(finding:
     await finding.step()
     finding.clock.now += 60
     await finding.step()
-    assert finding.provider.asked == [order.submission_id for order in finding.provider.ledger]
+    assert [sent.submission_id for sent in finding.provider.asked] == [
+        order.submission_id for order in finding.provider.ledger
+    ]
     (output,) = await outputs_of(finding, video_id)
     assert (output.state, output.operation) == ("running", {"id": "up-found"})
     assert len(finding.provider.ledger) == 1
@@ -290,7 +292,7 @@ async def test_sweeping_keeps_the_scratch_of_live_outputs(bench: Bench) -> None:
     (output,) = await outputs_of(bench, video_id)
     scratch = bench.context.scratch
     leave_folder(scratch / "out_gone")
-    await bench.storing.sweep()
+    await bench.ending.sweep(everything=True)
     assert names_in(scratch) == [output.id]
 
 
@@ -298,7 +300,7 @@ async def test_sweeping_removes_stored_files_that_no_row_names(bench: Bench) -> 
     video_id = await bench.create()
     for key in ("inputs/video_gone/0", f"inputs/{video_id}/0", "files/file_gone/content", "characters/char_gone/f.png"):
         await bench.store.put_bytes(key, b"x", "image/png")
-    await bench.storing.sweep()
+    await bench.ending.sweep(everything=True)
     left = [await bench.store.names(prefix) for prefix in ("inputs", "files", "characters")]
     assert left == [[video_id], [], []]
 

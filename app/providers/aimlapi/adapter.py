@@ -2,10 +2,12 @@
 
     POST /v2/video/generations                       → {"id", "status", "meta": {"usage": …}}
     GET  /v2/video/generations?generation_id=<id>    → {"id", "status", "video" | "error", …}
+    GET  /v2/logs                                    → {"data": [{"client_request_id", "inference_id", …}], …}
     GET  /v2/billing                                 → {"current_balance", "currency"}
 
 Authorization: Bearer, JSON only. There is no idempotent submit, no webhook, no cancel and no upload for media; our own
-id travels in `X-Client-Request-Id`, which `/v2/logs` shows again. Cost comes with the answer to the submit.
+id travels in `X-Client-Request-Id`, by which `aimlapi_lookup` finds a submit whose answer was lost. Cost comes with the
+answer to the submit.
 
 Sources: docs.aimlapi.com/api-references/video-models/xai/grok-imagine-video (the two calls) and
 docs.aimlapi.com/capabilities/request-tracing-and-cost (headers), as of github.com/aimlapi/api-docs f14fa72. What its
@@ -23,6 +25,7 @@ from urllib.parse import urlencode
 import structlog
 
 from app.providers import payload
+from app.providers.aimlapi.lookup import find
 from app.providers.aimlapi.replies import (
     read_accepted,
     read_balance,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
     from app.domain.jobs import Operation
     from app.domain.plain import Json
-    from app.providers.base import Failed, Input, Order, Pending, Succeeded
+    from app.providers.base import Failed, Input, Order, Pending, Sent, Succeeded
 
 _GENERATIONS = "/v2/video/generations"
 _BILLING = "/v2/billing"
@@ -59,6 +62,8 @@ class AimlApiProvider:
 
     name = "aimlapi"
     title = "AI/ML API"
+    lists_all = False
+    by_likeness = False
 
     def __init__(self, key: str, *, url: str = "https://api.aimlapi.com") -> None:
         self._url = url.rstrip("/")
@@ -91,6 +96,10 @@ class AimlApiProvider:
         if item.kind == "video" or item.path is None:
             raise Rejected("AI/ML API reads videos by link only: send a public https link, or set REELGATE_PUBLIC_URL.")
         return Placed(await asyncio.to_thread(_data_uri, item.path, item.content_type), _UNDOCUMENTED)
+
+    async def find_submission(self, sent: Sent) -> Operation | None:
+        """Look our id up in the usage logs."""
+        return await find(self._http, self._url, client_id(sent.submission_id), sent.earliest, sent.latest)
 
     async def check(self) -> str:
         """Ask for the balance, which costs nothing."""

@@ -7,7 +7,7 @@
 
 `Authorization: Key <id>:<secret>`. fal has no idempotency header and its clients retry submits blindly, so a submit is
 sent once. Its parts: fal_addresses (URLs), fal_errors (what an error means), fal_results (status, result, cost),
-fal_prices (unit prices), fal_storage (inputs), fal_callbacks (webhooks).
+fal_prices (unit prices), fal_storage (inputs), fal_callbacks (webhooks), fal_lookup (submits whose answer was lost).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.providers.base import Indeterminate, Transient
 from app.providers.fal.addresses import BACKUPS, operation_of, submit_url, url_of, with_query
 from app.providers.fal.callbacks import Callbacks
 from app.providers.fal.errors import read_error, refusal, trouble
+from app.providers.fal.lookup import Lookup
 from app.providers.fal.prices import Prices
 from app.providers.fal.results import Completed, billable_units, read_result, read_status
 from app.providers.fal.storage import Storage
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from app.domain.jobs import Operation
     from app.domain.plain import Json
-    from app.providers.base import Failed, Input, Order, Pending, Placed, Succeeded
+    from app.providers.base import Failed, Input, Order, Pending, Placed, Sent, Succeeded
     from app.providers.http import Reply
 
 _NO_PRICES: Mapping[str, float] = MappingProxyType({})
@@ -46,6 +47,8 @@ class FalProvider:
 
     name = "fal"
     title = "fal.ai"
+    lists_all = False
+    by_likeness = True
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class FalProvider:
         self._backup = BACKUPS.get(self._queue)
         backups = (self._backup,) if self._backup else ()
         self._http = Http((self._queue, rest, api, *backups), {"authorization": f"Key {key}"})
+        self._lookup = Lookup(self._http, api)
         self._prices = Prices(self._http, api, unit_prices, clock)
         self._storage = Storage(self._http, rest)
         self._callbacks = Callbacks(self._http, rest, clock)
@@ -102,6 +106,11 @@ class FalProvider:
     def adopt(self, upstream_id: str, endpoint: str) -> Operation:
         """Return the handle of a request known by its id alone."""
         return operation_of(self._queue, upstream_id, endpoint, {})
+
+    async def find_submission(self, sent: Sent) -> Operation | None:
+        """Look for the request among those of its endpoint that say the same."""
+        upstream_id = await self._lookup.find(sent)
+        return self.adopt(upstream_id, sent.endpoint) if upstream_id else None
 
     async def check(self) -> str:
         """Ask for a price, which needs the key and costs nothing."""

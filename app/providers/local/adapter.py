@@ -50,6 +50,7 @@ class LocalProvider:
     name = LOCAL
     title = "Local preview (no AI)"
     lists_all = True
+    by_likeness = False
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -83,12 +84,13 @@ class LocalProvider:
             raise error
         return Pending(render.progress, 0.0)
 
-    async def cancel(self, operation: Operation) -> None:
+    async def cancel(self, operation: Operation) -> bool:
         """Kill the render, if it still runs."""
         render = self._renders.pop(_id(operation), None)
         if render and render.task:
             render.task.cancel()
             await asyncio.wait([render.task])
+        return True
 
     async def find_submission(self, sent: Sent) -> Operation | None:
         """List nothing: a local render costs nothing, and starting it twice gives the same file."""

@@ -129,4 +129,4 @@ async def test_an_input_that_cannot_be_read_fails_as_invalid_input(tmp_path: Pat
 
 
 async def test_a_lost_local_submission_surely_was_not_accepted(tmp_path: Path) -> None:
-    assert await LocalProvider(tmp_path).find_submission(Sent("sub_1", "local", 0.0)) is None
+    assert await LocalProvider(tmp_path).find_submission(Sent("sub_1", "local", 0.0, ORDER)) is None

@@ -1,0 +1,211 @@
+"""Postgres for any number of replicas: transactions side by side, its clock for all, NOTIFY as a hint.
+
+`pg_notify` is sent with what creates, cancels and callbacks commit, never with polls: it takes a lock on the whole
+server at commit. LISTEN needs a session of its own, so a pooler in transaction mode will not do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from app.db.session import Database, DatabaseUnavailable, News, T
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+log = structlog.get_logger()
+
+_POOL = 20  # connections of one process, beside the listening one
+_CHANNEL = "reelgate"
+_SERVER_SETTINGS = {
+    "application_name": "reelgate",
+    "synchronous_commit": "on",  # an intent to pay that a crash could undo is none
+    "timezone": "UTC",
+    # A replica that stands still in the middle of a transaction must not hold the others up.
+    "idle_in_transaction_session_timeout": "10000",
+}
+_COMMAND_SECONDS = 30.0
+_CONNECT_SECONDS = 10.0
+# Connection exception, insufficient resources (disk full), operator intervention, system error, read-only.
+_OUT_OF_ORDER = frozenset({"08", "53", "57", "58", "25"})
+_CLASHES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: the server undid the transaction
+_PAUSES = (0.01, 0.05, 0.2)  # seconds before a transaction that clashed is run again
+_LISTEN_SECONDS = 10.0  # between two looks at the server's clock and at the listening connection
+_TRUSTED_ROUND_TRIP = 0.5  # seconds; the clock is not read from an answer that took longer
+
+
+class PostgresDatabase(Database):
+    """A pool for reads and writes, and one connection that listens. Raises ValueError, ArgumentError for a bad URL."""
+
+    shared = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        url = make_url(address)
+        if url.get_backend_name() not in ("postgresql", "postgres"):
+            raise ValueError("expected postgresql+asyncpg://user:password@host/database; SQLite needs no setting.")
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._engine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=_POOL,
+            max_overflow=0,
+            pool_timeout=_CONNECT_SECONDS,
+            pool_pre_ping=True,
+            # Parameters are prompts and hashes of keys: they have no place in a traceback.
+            hide_parameters=True,
+            connect_args={
+                "timeout": _CONNECT_SECONDS,
+                "command_timeout": _COMMAND_SECONDS,
+                "server_settings": _SERVER_SETTINGS,
+            },
+        )
+        self._read = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._write = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=False)
+        self._ahead = time.time() - _steady()
+        self._listener: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Learn the server's time and listen."""
+        await self._read_clock()
+        self._listener = asyncio.create_task(self._listen_forever(), name="database-listener")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._listener:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+        await self._engine.dispose()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether `start` was called; whether the server answers is for a query to find out."""
+        return self._listener is not None and not self._listener.done()
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date, one replica at a time."""
+        from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
+
+        async with self._engine.begin() as connection:
+            await connection.execute(select(func.pg_advisory_xact_lock(_number("migrations"))))
+            await connection.run_sync(upgrade)
+
+    async def check(self) -> str:
+        """Ask the server its version; see `Database.check`."""
+        async with self.read() as session:
+            return f"PostgreSQL {await session.scalar(select(func.current_setting('server_version')))}"
+
+    def clock(self) -> float:
+        """Return the server's time, by this machine's steady clock since it was last asked."""
+        return _steady() + self._ahead
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a session for reading; see `Database.read`."""
+        with _faults():
+            async with self._read() as session:
+                yield session
+
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+        """Run `work` in a transaction of its own, again if it clashed with another; see `Database.write`."""
+        with _faults():
+            for pause in _PAUSES:
+                try:
+                    return await self._transact(work, news)
+                except DBAPIError as error:
+                    if _state(error) not in _CLASHES:
+                        raise
+                await asyncio.sleep(pause)
+            return await self._transact(work, news)
+
+    async def _transact(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None) -> T:
+        async with self._write() as session, session.begin():
+            result = await work(session)
+            if news:
+                await session.execute(select(func.pg_notify(_CHANNEL, news)))
+            return result
+
+    async def hold(self, session: AsyncSession, name: str) -> None:
+        """Take an advisory lock that ends with the transaction."""
+        await session.execute(select(func.pg_advisory_xact_lock(_number(name))))
+
+    async def alone(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Run `work` under an advisory lock, which dies with the connection; do nothing where another has it."""
+        with _faults():
+            async with self._engine.connect() as raw:
+                connection = await raw.execution_options(isolation_level="AUTOCOMMIT")  # no transaction stays open
+                if not await connection.scalar(select(func.pg_try_advisory_lock(_number(name)))):
+                    return
+                try:
+                    await work()
+                finally:
+                    await connection.execute(select(func.pg_advisory_unlock(_number(name))))
+
+    async def _read_clock(self) -> None:
+        async with self.read() as session:
+            asked = _steady()
+            now = await session.scalar(select(func.extract("epoch", func.clock_timestamp())))
+            answered = _steady()
+        if now is not None and answered - asked < _TRUSTED_ROUND_TRIP:
+            self._ahead = float(now) - (asked + answered) / 2
+
+    async def _listen_forever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:  # noqa: BLE001 - news are a hint: without them the lanes look by themselves
+                log.warning("the database does not tell its news", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(1.0)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, server_settings=_SERVER_SETTINGS)
+        try:
+            await connection.add_listener(_CHANNEL, lambda *said: self._tell(str(said[3])))
+            for news in ("work", "keys"):  # what was said while nobody listened
+                self._tell(news)
+            while not connection.is_closed():
+                await asyncio.sleep(_LISTEN_SECONDS)
+                await connection.execute("SELECT 1", timeout=_CONNECT_SECONDS)
+                await self._read_clock()
+        finally:
+            connection.terminate()
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    """Raise DatabaseUnavailable for what is the server's fault, or its network's."""
+    try:
+        yield
+    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, PoolTimeout) as error:  # TimeoutError is an OSError
+        raise DatabaseUnavailable(str(error) or type(error).__name__) from error
+    except DBAPIError as error:
+        state = _state(error) or ""
+        if error.connection_invalidated or isinstance(error, InterfaceError) or state[:2] in _OUT_OF_ORDER:
+            raise DatabaseUnavailable(str(error.orig)) from error
+        raise
+
+
+def _state(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+def _steady() -> float:
+    """Return seconds that pass evenly, whatever happens to this machine's date."""
+    return time.monotonic()
+
+
+def _number(name: str) -> int:
+    """Make an advisory lock's number of its name; 64 bits, signed."""
+    return int.from_bytes(hashlib.sha256(f"{_CHANNEL}:{name}".encode()).digest()[:8], signed=True)

@@ -1,0 +1,193 @@
+"""SQLite for one process, by its own rules (sqlite.org/wal.html).
+
+Exactly one connection writes, transactions begin IMMEDIATE, and every commit is on disk before it is answered
+(`synchronous=FULL`). A disk flush costs milliseconds, so writes that arrive while one is under way are committed
+together: each runs in its own savepoint, all share one flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from app.db.session import Database, DatabaseUnavailable, News, T
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+_BATCH = 64  # writes that share one commit at most
+_READERS = 4
+_UNAVAILABLE = (OperationalError, PoolTimeout)
+
+
+class SqliteDatabase(Database):
+    """Readers apart from the one writer."""
+
+    shared = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        url = f"sqlite+aiosqlite:///{path}"
+        # Parameters are prompts and hashes of keys: they have no place in a traceback.
+        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+        self._read_engine = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
+        event.listen(self._write_engine.sync_engine, "connect", _prepare_writer)
+        event.listen(self._write_engine.sync_engine, "begin", _begin_immediate)
+        event.listen(self._read_engine.sync_engine, "connect", _prepare_reader)
+        self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
+        self._write = async_sessionmaker(self._write_engine, expire_on_commit=False, autoflush=False)
+        self._queue: asyncio.Queue[_Write] = asyncio.Queue()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the writer."""
+        self._writer = asyncio.create_task(self._write_forever(), name="database-writer")
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go of the file."""
+        if self.alive:
+            await self._queue.join()
+        if self._writer:
+            self._writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._writer
+        await self._read_engine.dispose()
+        await self._write_engine.dispose()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether writes are carried out."""
+        return self._writer is not None and not self._writer.done()
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date."""
+        from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
+
+        async with self._write_engine.begin() as connection:
+            await connection.run_sync(upgrade)
+
+    async def check(self) -> str:
+        """Have SQLite look through the file; see `Database.check`."""
+        async with self.read() as session:
+            found = await session.scalar(text("PRAGMA quick_check"))
+        if found != "ok":
+            raise DatabaseUnavailable(f"damaged: {found}")
+        return f"SQLite {sqlite3.sqlite_version}, sound"
+
+    def clock(self) -> float:
+        """Return this machine's time."""
+        return time.time()
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a session for reading; see `Database.read`."""
+        try:
+            async with self._read() as session:
+                yield session
+        except _UNAVAILABLE as error:
+            raise _unavailable(error) from error
+
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+        """Run `work` in a transaction; see `Database.write`."""
+        if not self.alive:
+            raise RuntimeError("the database writer does not run")
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Write(work, done))
+        result: T = await done
+        if news:
+            self._tell(news)
+        return result
+
+    async def hold(self, session: AsyncSession, name: str) -> None:
+        """Nobody else writes meanwhile."""
+
+    async def alone(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Run `work`: there is no other process."""
+        del name
+        await work()
+
+    async def _write_forever(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < _BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            try:
+                await self._commit(batch)
+            finally:
+                for write in batch:
+                    write.fail(RuntimeError("the write was not carried out"))
+                    self._queue.task_done()
+
+    async def _commit(self, batch: list[_Write]) -> None:
+        try:
+            async with self._write() as session, session.begin():
+                results = [await write.run(session) for write in batch]
+        except Exception as error:  # noqa: BLE001 - whatever broke the commit is every waiting caller's answer
+            for write in batch:
+                write.fail(_unavailable(error) if isinstance(error, _UNAVAILABLE) else error)
+            return
+        for write, result in zip(batch, results, strict=True):
+            write.succeed(result)
+
+
+class _Write:
+    """One caller's work, and the future it waits on."""
+
+    def __init__(self, work: Callable[[AsyncSession], Awaitable[Any]], done: asyncio.Future[Any]) -> None:
+        self._work = work
+        self._done = done
+
+    async def run(self, session: AsyncSession) -> object:
+        try:
+            async with session.begin_nested():
+                return await self._work(session)
+        except Exception as error:  # noqa: BLE001 - it belongs to this caller; the others' work stands
+            self.fail(_unavailable(error) if isinstance(error, _UNAVAILABLE) else error)
+            return None
+
+    def succeed(self, result: object) -> None:
+        if not self._done.done():
+            self._done.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self._done.done():
+            self._done.set_exception(error)
+
+
+def _unavailable(error: Exception) -> DatabaseUnavailable:
+    """Say what SQLite said (disk full, read-only, I/O error), without the statement and its values."""
+    return DatabaseUnavailable(str(getattr(error, "orig", error)))
+
+
+def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, below
+    # What a client deleted is overwritten, not only unlinked: prompts must not stay readable in free pages.
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "secure_delete=ON")
+    _pragmas(connection, *pragmas)
+
+
+def _prepare_reader(connection: DBAPIConnection, _record: object) -> None:
+    _pragmas(connection, "busy_timeout=10000", "query_only=ON")
+
+
+def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,101 @@
+"""Submissions: what was sent to a provider to be paid for, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from app.db import outputs
+from app.db.tables import OutputRow, SubmissionRow
+from app.domain import jobs
+from app.domain.jobs import UNKNOWN, State
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.domain.jobs import Job, Operation
+
+_FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it often refuses at once
+
+
+async def begin(session: AsyncSession, job: Job, submission_id: str, endpoint: str, now: float) -> None:
+    """Write the intent to pay; the id travels to the provider."""
+    row = SubmissionRow(
+        id=submission_id,
+        output_id=job.id,
+        attempt=job.attempts + 1,
+        provider=job.provider,
+        endpoint=endpoint,
+        phase="submitting",
+        operation=None,
+        error=None,
+        intent_at=now,
+        answered_at=None,
+    )
+    session.add(row)
+    await session.flush()
+
+
+async def last(session: AsyncSession, output_id: str) -> SubmissionRow | None:
+    """Return the output's newest submission."""
+    statement = select(SubmissionRow).where(SubmissionRow.output_id == output_id).order_by(SubmissionRow.attempt.desc())
+    return (await session.scalars(statement.limit(1).execution_options(populate_existing=True))).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a submission went."""
+
+    provider: str
+    endpoint: str
+
+
+async def destination(session: AsyncSession, submission_id: str) -> Destination | None:
+    """Return where a submission went, or None if there is no such submission."""
+    row = await session.get(SubmissionRow, submission_id)
+    return None if row is None else Destination(row.provider, row.endpoint)
+
+
+async def refuse(session: AsyncSession, submission_id: str, error: str, now: float) -> None:
+    """Write down that the provider did not take it, or that it never left, in the words of `error`."""
+    await session.execute(
+        update(SubmissionRow)
+        .where(SubmissionRow.id == submission_id)
+        .values(phase="refused", error=error, answered_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def accept(session: AsyncSession, submission_id: str, operation: Operation, now: float) -> str | None:
+    """Write down that the provider has taken it, whoever says so: its answer, a callback, a listing, an operator.
+
+    Returns what that did, or None where `operation` is not the one we know. An output that waits for this very answer
+    runs from now on, one that was given up as unknown too; what runs already is due now; for one that has ended,
+    cleanup ends the rest upstream and books what it cost.
+    """
+    row = await session.get_one(SubmissionRow, submission_id)
+    video_id = await session.scalar(select(OutputRow.video_id).where(OutputRow.id == row.output_id))
+    video = await outputs.lock_video(session, str(video_id))
+    await session.refresh(row)
+    if row.operation is not None and row.operation.get("id") != operation.get("id"):
+        return None
+    known = row.operation is not None
+    row.phase, row.operation, row.answered_at = "accepted", row.operation or operation, row.answered_at or now
+    await session.flush()
+    output = await session.get_one(OutputRow, row.output_id, populate_existing=True)
+    newest = await last(session, row.output_id)
+    if newest is None or newest.id != row.id:
+        return "nothing" if known else "superseded"
+    lost = output.state == State.FAILED and output.error_code == UNKNOWN and video.deleted_at is None
+    if not known and (output.state == State.SUBMITTING or lost):
+        job = outputs.job_of(output, video.created_at, video.order)
+        await outputs.apply(session, jobs.accepted(job, operation, now, now + _FIRST_POLL_SECONDS))
+        return "adopted" if lost else "accepted"
+    if output.state in (State.RUNNING, State.FAILED) and (output.state == State.RUNNING or output.cleanup or not known):
+        output.operation, output.run_at = row.operation, now
+        output.cleanup = output.state == State.FAILED
+        await session.flush()
+        return "due now"
+    return "nothing"

@@ -1,0 +1,136 @@
+"""The cleanup lane: what a terminal output leaves behind, here and upstream.
+
+A provider goes on with a job that we gave up, and charges for it, unless it can be cancelled in time. So a job that was
+cancelled or timed out is asked after until it has ended there too, and what it cost is booked. A submission that was
+given up as unknown is looked for a while longer.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, assert_never
+
+from app.db import files, outputs, submissions
+from app.domain import jobs, pacing
+from app.domain.jobs import UNKNOWN, State
+from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
+from app.services.attempts import entry
+from app.services.looking import look_for
+from app.services.ordering import order_without_inputs
+from app.services.settling import Settling
+
+if TYPE_CHECKING:
+    from app.domain.jobs import Job, Operation
+    from app.providers.base import Provider
+    from app.services.context import Context
+
+_PATIENCE_SECONDS = 24 * 3600.0  # after its deadline or its submission, a job is not asked after any more
+_GIVEN_UP = frozenset({"cancelled", "timeout"})  # by us: the provider may still be at work
+_ORPHAN_AGE = timedelta(hours=1)  # an object is older than the row that names it, but not by that much
+_ROOMS = ("inputs", "files", "characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is done for outputs that have ended."""
+
+    context: Context
+
+    async def clean_up(self, job: Job) -> None:
+        """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
+        context = self.context
+        shutil.rmtree(context.folder(job), ignore_errors=True)
+        async with context.database.read() as session:
+            left = await outputs.leftovers(session, job)
+        if left.ended:
+            await context.inputs.drop(job.video_id)
+        kept = None if left.deleted else left.media_key
+        await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
+        wait = await self._settle(job) if job.state is State.FAILED else None
+        if wait is None:
+            await context.database.write(partial(outputs.cleaned, job=job))
+        else:
+            await context.apply(jobs.later(job, context.clock() + wait))
+
+    async def _settle(self, job: Job) -> float | None:
+        """Learn how a failed output ended upstream; return the seconds until it must be asked again, None for never."""
+        provider = self.context.providers.get(job.provider)
+        if provider is None:
+            return None
+        if job.error == UNKNOWN:
+            return await self._look(job, provider)
+        if job.operation is not None and job.error in _GIVEN_UP:
+            return await self._wind_up(job, provider, job.operation)
+        return None
+
+    async def _look(self, job: Job, provider: Provider) -> float | None:
+        """Look once more for a submission that was given up."""
+        context = self.context
+        async with context.database.read() as session:
+            sent = await submissions.last(session, job.id)
+        if sent is None or sent.phase != "submitting" or not isinstance(provider, Finds):
+            return None
+        age = context.clock() - sent.intent_at
+        if age > _PATIENCE_SECONDS:
+            return None
+        order = order_without_inputs(context, job, provider, sent.id)
+        found = await look_for(context, job.provider, provider, order, sent.intent_at)
+        if found.operation is not None:
+            await Settling(context).accept(job, sent.id, found.operation)
+        return pacing.ask_again(age)
+
+    async def _wind_up(self, job: Job, provider: Provider, operation: Operation) -> float | None:
+        """Cancel upstream; where that is too late, wait for the end there and book it."""
+        context = self.context
+        age = context.clock() - (job.started_at or job.created_at)
+        if context.clock() > job.deadline + _PATIENCE_SECONDS:
+            context.log(job, State.FAILED, applied=True, reason="not known how it ended upstream; not asked any more")
+            return None
+        try:
+            if isinstance(provider, Cancels) and await provider.cancel(operation):
+                return None
+            answer = await provider.poll(operation)
+        except ProviderError as error:
+            context.log(job, State.FAILED, applied=True, reason=f"not known how it ended upstream: {error}")
+            return pacing.ask_again(age)
+        match answer:
+            case Pending():
+                return pacing.ask_again(age)
+            case Succeeded():
+                await self._book(job, answer.cost, "It was completed after it had been given up.")
+            case Failed():
+                await self._book(job, answer.cost, answer.message)
+            case _:
+                assert_never(answer)
+        return None
+
+    async def _book(self, job: Job, cost: int | None, message: str) -> None:
+        """Add what the provider charged for a job that we gave up."""
+        if cost:
+            story = entry(job, "charged", code=job.error, message=message, cost=cost)
+            await self.context.database.write(partial(outputs.book, job=job, cost=cost, story=story))
+            self.context.log(job, State.FAILED, applied=True, reason=message, cost=cost)
+
+    async def sweep(self, *, everything: bool = False) -> None:
+        """Remove what a killed process left: scratch and inputs of ended outputs, files that no row came to name.
+
+        A file is stored before its row is written, so only old ones go; `everything` is for a time at which nobody
+        can be writing.
+        """
+        context = self.context
+        old = None if everything else datetime.now(UTC) - _ORPHAN_AGE
+        folders = list(context.scratch.iterdir())
+        found = {prefix: await context.store.names(prefix, older_than=old) for prefix in _ROOMS}
+        async with context.database.read() as session:
+            live, videos = await outputs.live_ids(session)
+            kept = await files.all_ids(session)
+        for folder in folders:
+            if folder.name not in live:
+                shutil.rmtree(folder, ignore_errors=True)
+        for prefix, names in found.items():
+            for name in names:
+                if name not in (videos if prefix == "inputs" else kept):
+                    await context.store.delete_prefix(f"{prefix}/{name}")
