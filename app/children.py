@@ -65,12 +65,22 @@ async def run(
     except TimeoutError as error:
         raise ChildError("timeout", f"took longer than {timeout:g} s") from error
     finally:
-        with suppress(ProcessLookupError):  # it may end by itself in this very moment
-            child.kill()
+        await _end(child)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Kill the child and see it gone, even if this is cancelled meanwhile: a killed process ends at once."""
+    with suppress(ProcessLookupError):  # it may end by itself in this very moment
+        child.kill()
+    cancelled: asyncio.CancelledError | None = None
+    while child.returncode is None:
         try:
             await child.wait()
-        finally:
-            _close_pipes(child)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    _close_pipes(child)
+    if cancelled:
+        raise cancelled
 
 
 async def _converse(

@@ -111,6 +111,22 @@ async def test_cancelling_kills_the_child(child: Callable[[str], str]) -> None:
     assert not _lives(number)
 
 
+async def test_cancelling_again_while_the_child_is_being_killed_still_sees_it_gone(child: Callable[[str], str]) -> None:
+    pid = asyncio.get_running_loop().create_future()
+    module = child("tell({'pid': os.getpid()})\ntime.sleep(60)")
+    running = asyncio.create_task(
+        children.run(module, {}, on_message=lambda message: pid.set_result(message["pid"])),
+    )
+    number = await pid
+    running.cancel()
+    await asyncio.sleep(0)  # it kills the child, and waits
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+
+
 def test_a_killed_parent_leaves_no_child_behind(child: Callable[[str], str], tmp_path: Path) -> None:
     module = child("tell({'pid': os.getpid()})\ntime.sleep(60)")
     program = f"""
