@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from app.domain.catalogue import Mode
-from app.providers.base import Input, Misconfigured, Placed, Rejected, Succeeded, Transient
+from app.providers.base import Input, Misconfigured, Placed, ProviderError, Rejected, Succeeded, Transient
 from app.providers.fal import storage as fal_storage
 from app.providers.fal.adapter import FalProvider
 from tests.providers.fal_bench import GROK, Bench, order, picture, serve
@@ -154,12 +154,13 @@ OK = "https://v3b.fal.media/files/b/1/x.mp4"
         (do.answer(200, {"file_url": OK, "upload_url": "http://v3b.fal.media/x"}), 0, Transient),
         (do.answer(200, {"file_url": "file:///x", "upload_url": OK}), 0, Transient),
         (do.html(403), 1, Transient),
+        (do.html(429), 1, Transient),
         (do.answer(307, None, {"location": "http://10.0.0.1/"}), 1, Transient),
         (do.cut(reset=True), 1, Transient),
     ],
 )
 async def test_an_upload_that_fails(
-    bench: Bench, tmp_path: Path, what: do.Do, skip: int, error: type[Exception]
+    bench: Bench, tmp_path: Path, what: do.Do, skip: int, error: type[ProviderError]
 ) -> None:
     file = tmp_path / "a.mp4"
     file.write_bytes(b"not looked at")
@@ -169,3 +170,4 @@ async def test_an_upload_that_fails(
         with pytest.raises(error) as caught:
             await fal.place_input(item)
     assert type(caught.value) is error
+    assert caught.value.busy is (what.status == 429)
