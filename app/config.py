@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from pydantic_settings import (
 
 ADMIN_KEY_LENGTH = 24
 _PREFIX = "REELGATE_"
+_CLOUDS = ("AWS_", "GOOGLE_", "AZURE_")
 
 
 class Settings(BaseSettings):
@@ -32,6 +34,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="SQLite file, media, generated secrets.")
     database_url: str | None = Field(
         None, description="postgresql+asyncpg://… for several replicas; unset, SQLite in the data folder."
+    )
+    media_url: str | None = Field(
+        None, description="s3://bucket/prefix, gs://… or az://… for media; unset, a folder in the data folder."
     )
     public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
     auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
@@ -97,6 +102,13 @@ class CommandSettings(Settings):
 
     base_url: str | None = Field(None, description="A gateway elsewhere.")
     api_key: str | None = Field(None, description="The key that is sent to it.")
+
+
+def export_cloud_variables() -> None:
+    """Hand what .env says of the clouds (AWS_…, GOOGLE_…, AZURE_…) to the environment: only there is it looked for."""
+    for name, value in DotEnvSettingsSource(CommandSettings).env_vars.items():
+        if value and name.upper().startswith(_CLOUDS):
+            os.environ.setdefault(name.upper(), value)
 
 
 def unknown_variables() -> dict[str, str]:

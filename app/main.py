@@ -12,7 +12,6 @@ from app.api import callbacks, content, docs, errors, health, input_links, keys,
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
 from app.media.fetch import Fetcher
-from app.media.store import MediaStore
 from app.services.accounts import Accounts
 from app.services.breakers import Breakers
 from app.services.callbacks import Callbacks
@@ -36,6 +35,7 @@ from app.startup import (
     lock,
     network_policy,
     open_database,
+    open_media,
     uploads_folder,
 )
 from app.startup import input_links as input_links_for
@@ -133,7 +133,7 @@ async def _services(
     known = load_catalogue(settings)
     providers = build_providers(settings, known, scratch)
     fetcher = Fetcher(network_policy(settings.allow_private_networks))
-    store = MediaStore.open(data / "media")
+    store = await open_media(settings)
     links = Links(await load_secret(database, data / "link.secret"), clock)
     inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links))
     pace = Pace()

@@ -19,7 +19,10 @@ from app.domain import catalogue
 from app.domain.catalogue import LOCAL
 from app.domain.errors import GatewayError
 from app.domain.verbatim import verbatim_model
+from app.media.bucket import credentials
+from app.media.errors import StoreFault
 from app.media.network import NetworkPolicy
+from app.media.store import MediaStore
 from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.fal.adapter import FalProvider
 from app.providers.local.adapter import LocalProvider
@@ -160,6 +163,31 @@ def uploads_folder(data: Path, *, alone: bool) -> Path:
         if folder.stat().st_mtime <= old:
             shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix="process-", dir=uploads))
+
+
+def build_media(settings: Settings) -> MediaStore:
+    """Choose where media is kept: the operator's bucket, else a folder in the data folder. Raises StartupError."""
+    try:
+        return MediaStore.open(settings.media_url or settings.data_dir.absolute() / "media")
+    except ValueError as error:
+        advice = credentials(settings.media_url or "")
+        raise StartupError(f"REELGATE_MEDIA_URL: {error}.{f' Set {advice}.' if advice else ''}") from error
+    except StoreFault as fault:
+        raise StartupError(f"The folder {settings.data_dir.absolute() / 'media'} cannot be used: {fault}.") from fault
+
+
+async def open_media(settings: Settings) -> MediaStore:
+    """Choose where media is kept; a bucket is tried, before anything is paid for. Raises StartupError."""
+    store = build_media(settings)
+    if settings.media_url is not None:
+        try:
+            await store.probe()
+        except StoreFault as fault:
+            raise StartupError(
+                f"The bucket of REELGATE_MEDIA_URL cannot be used: {fault}. It must exist, and "
+                f"{credentials(settings.media_url)} must allow to list, read, write and delete there."
+            ) from fault
+    return store
 
 
 def check_access(settings: Settings, *, guarded: bool) -> None:

@@ -39,6 +39,7 @@ def doctor() -> None:
         asyncio.run(_renderer()),
         _gateway(settings, running),
         *(_served(settings, running) if running else asyncio.run(_stopped(settings))),
+        asyncio.run(_media(settings)),
         *asyncio.run(_providers(settings)),
         _callbacks(settings),
     ]
@@ -101,6 +102,24 @@ async def _stopped(settings: Settings) -> list[bool]:
     finally:
         await database.close()
     return [_say("database", None, found), _access(settings, guarded=accounts.guarded)]
+
+
+async def _media(settings: Settings) -> bool:
+    """Write, read and delete an object where media is kept."""
+    from app.media.errors import StoreFault  # noqa: PLC0415 - the help should not wait for it
+    from app.startup import StartupError, build_media, open_media  # noqa: PLC0415
+
+    folder = settings.data_dir.absolute() / "media"
+    if settings.media_url is None and not folder.exists():
+        return _say("media", None, f"{folder}, made by the first start")
+    try:
+        if settings.media_url is None:
+            await build_media(settings).probe()
+        else:
+            await open_media(settings)
+    except (StartupError, StoreFault) as error:
+        return _say("media", str(error), "")
+    return _say("media", None, f"{settings.media_url or folder}: an object was written, read and deleted")
 
 
 async def _renderer() -> bool:

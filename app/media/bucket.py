@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 30.0  # until a request that moves no content is given up, with its repetitions
 
 _STORES: dict[str, type[S3Store | GCSStore | AzureStore]] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+_ENDPOINTS = (
+    *("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    *("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL"),
+)
 # obstore's own limit of 30 s is for the whole answer: it would cut a long download. What counts is that bytes move;
 # a part of 5 MiB has to be up within the same time.
 CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "60s", "timeout": "24h"}
@@ -33,6 +36,11 @@ RETRIES: RetryConfig = {
     "max_retries": 4,
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=5), "base": 2},
     "retry_timeout": timedelta(seconds=60),
+}
+_CREDENTIALS = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION (and AWS_ENDPOINT_URL, where it is not Amazon's)",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS (or GOOGLE_SERVICE_ACCOUNT_KEY)",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY",
 }
 _STATUS = re.compile(r"status code: ([0-9]{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
@@ -55,6 +63,11 @@ def open_bucket(url: str) -> ObjectStore:
         return _STORES[parts.scheme].from_url(url, client_options=client, retry_config=RETRIES)
     except BaseError as error:
         raise ValueError(told(error)) from None
+
+
+def credentials(url: str) -> str:
+    """Name the variables that a bucket of this URL usually needs; nothing for a URL that is none."""
+    return _CREDENTIALS.get(urlsplit(url).scheme, "")
 
 
 @contextmanager
