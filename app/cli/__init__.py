@@ -1,4 +1,4 @@
-"""The `reelgate` command: serve | generate | models | keys | doctor."""
+"""The `reelgate` command: serve | worker | generate | models | keys | doctor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.cli.doctor import doctor
 from app.cli.generate import generate
 from app.cli.keys import keys
 from app.cli.models import models
-from app.cli.serve import serve
+from app.cli.serve import serve, worker
 
 cli = typer.Typer(
     name="reelgate",
@@ -23,6 +23,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(serve)
+cli.command()(worker)
 cli.command()(generate)
 cli.command()(models)
 cli.add_typer(keys, name="keys")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from app.config import Settings
+    from app.startup import Role
 
 
 _FIRST_KEY = "make one with `reelgate keys create NAME --admin`"
@@ -34,12 +35,26 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [REELGATE_HOST, 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. [REELGATE_PORT, 8000]")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept. [REELGATE_DATA_DIR, ./data]")] = None,
+    *,
+    engine: Annotated[bool, typer.Option(help="Do the work, too; without it, `reelgate worker` must run.")] = True,
 ) -> None:
     """Run the gateway: an OpenAI-compatible /v1/videos on this machine.
 
     Every setting is an environment variable REELGATE_… (or a line in .env); the README lists them.
     """
-    settings = load_settings(host=host, port=port, data_dir=data_dir)
+    _run(load_settings(host=host, port=port, data_dir=data_dir), "all" if engine else "api")
+
+
+def worker(
+    host: Annotated[str | None, typer.Option(help="Address of /healthz and /readyz. [REELGATE_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of /healthz and /readyz. [REELGATE_PORT, 8000]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where it works. [REELGATE_DATA_DIR, ./data]")] = None,
+) -> None:
+    """Work for gateways that share a Postgres database: submit, poll and store, but answer no requests."""
+    _run(load_settings(host=host, port=port, data_dir=data_dir), "worker")
+
+
+def _run(settings: Settings, role: Role) -> None:
     for name, nearest in unknown_variables().items():
         err.print(f"[yellow]warning:[/yellow] {escape(name)} is no setting; the nearest is {nearest}")
     try:
@@ -54,8 +69,8 @@ def serve(
     from app.startup import StartupError  # noqa: PLC0415
 
     configure_logs(settings.log_format, settings.log_level)
-    app = create_app(settings)
-    server = make_server(app, lambda: _greet(app, settings, listener.getsockname()[1]))
+    app = create_app(settings, role=role)
+    server = make_server(app, lambda: _greet(app, settings, listener.getsockname()[1], role))
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _stopped)  # uvicorn raises the signal once more after it has shut down
     with contextlib.suppress(SystemExit):  # uvicorn's own way of saying that the start failed
@@ -93,18 +108,24 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=5,
         )
     )
 
 
-def _greet(app: FastAPI, settings: Settings, port: int) -> None:
+def _greet(app: FastAPI, settings: Settings, port: int, role: Role) -> None:
     gateway = app.state.gateway
-    settings.lock_file.write_text(local_url(settings.host, port), encoding="utf-8")  # for the other commands
+    if role != "worker":
+        settings.lock_file.write_text(local_url(settings.host, port), encoding="utf-8")  # for the other commands
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = settings.public_url or f"http://{host}:{port}"
     key = ' -H "Authorization: Bearer $REELGATE_API_KEY"' if gateway.accounts.guarded else ""
     providers = ", ".join(f"{name} ({provider.title})" for name, provider in gateway.providers.items())
+    if role == "worker":
+        out.print(
+            f"\n[bold]Reelgate worker[/bold]: works for the gateways on its database; {url}/readyz tells how it is"
+        )
+        return
     out.print(f"\n[bold]Reelgate[/bold] listens on [bold]{url}/v1[/bold]")
     out.print(f"  providers  {providers}")
     out.print(f"  data       {settings.data_dir.absolute()}")

@@ -96,6 +96,8 @@ async def accept(session: AsyncSession, submission_id: str, operation: Operation
     if output.state in (State.RUNNING, State.FAILED) and (output.state == State.RUNNING or output.cleanup or not known):
         output.operation, output.run_at = row.operation, now
         output.cleanup = output.state == State.FAILED
+        output.fence += 1  # what is being asked just now may be answered with what was true before
+        output.lease_owner, output.lease_until = None, None
         await session.flush()
         return "due now"
     return "nothing"

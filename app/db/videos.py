@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, literal, select, tuple_
+from sqlalchemy import delete, literal, select, true, tuple_
 
 from app.db.outputs import lock_video
 from app.db.tables import IdempotencyRow, OutputRow, SubmissionRow, VideoRow
@@ -115,8 +115,13 @@ async def find_by_key(session: AsyncSession, owner: str, key: str, since: float)
     return row if row is not None and row.created_at >= since else None
 
 
-async def find_twin(session: AsyncSession, owner: str, fingerprint: str, since: float) -> str | None:
-    """Return the id of the newest video this owner made from the same request at or after `since`."""
+async def find_twin(
+    session: AsyncSession, owner: str, fingerprint: str, since: float, *, retried: bool | None = None
+) -> str | None:
+    """Return the id of the newest video this owner made from the same request at or after `since`.
+
+    With `retried`, only one that an SDK's retry made: while its first try was still on its way.
+    """
     statement = (
         select(VideoRow.id)
         .where(
@@ -124,6 +129,7 @@ async def find_twin(session: AsyncSession, owner: str, fingerprint: str, since: 
             VideoRow.fingerprint == fingerprint,
             VideoRow.created_at >= since,
             VideoRow.deleted_at.is_(None),
+            true() if retried is None else VideoRow.retried.is_(retried),
         )
         .order_by(VideoRow.created_at.desc())
         .limit(1)

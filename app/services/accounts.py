@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["admin", "member"]
 
 _PREFIX = "rg_"
+_TRUSTED_SECONDS = 10.0  # for which a key that was looked up needs no other look
 _SHOWN = 10  # characters of a key that may be seen later
 
 
@@ -32,6 +34,14 @@ class Caller:
 
     owner: str
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A caller whose key was looked up, and when (unix seconds)."""
+
+    caller: Caller
+    read_at: float
 
 
 OPEN = Caller("open", "admin")  # everybody, while no key exists
@@ -49,8 +59,10 @@ class Accounts:
         self._admin_hash = _hash(admin_key) if admin_key else None
         self._required = required
         self.guarded = required and self._admin_hash is not None
-        self._known: dict[str, Caller] = {}
+        self._known: dict[str, _Known] = {}
         self._revocations = 0
+        self._looked_at = clock()
+        database.listen("keys", self._forget)
 
     async def load(self) -> None:
         """Learn whether keys are needed, and set `guarded` to it.
@@ -60,11 +72,15 @@ class Accounts:
         async with self._database.read() as session:
             any_key = await keys.any_exists(session)
         self.guarded = self._required and (any_key or self._admin_hash is not None)
+        self._looked_at = self._clock()
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Recognise the caller from the Authorization header. Raises GatewayError missing_ or invalid_api_key."""
         if not self.guarded:
-            return OPEN
+            if self._required and self._stale(self._looked_at):
+                await self.load()
+            if not self.guarded:
+                return OPEN
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise GatewayError(
@@ -73,7 +89,8 @@ class Accounts:
         hashed = _hash(key.strip())
         if self._admin_hash and hmac.compare_digest(hashed, self._admin_hash):
             return ADMIN
-        caller = self._known.get(hashed)
+        known = self._known.get(hashed)
+        caller = None if known is None or self._stale(known.read_at) else known.caller
         if caller is None:
             revocations = self._revocations
             async with self._database.read() as session:
@@ -82,7 +99,7 @@ class Accounts:
                 raise GatewayError("invalid_api_key", "The API key is not valid: it is unknown or was revoked.")
             caller = Caller(row.id, "admin" if row.role == "admin" else "member")
             if revocations == self._revocations:  # or the row may have been read before it was revoked
-                self._known[hashed] = caller
+                self._known[hashed] = _Known(caller, self._clock())
             await self._database.write(partial(keys.touch, key_id=row.id, now=self._clock()))
         return caller
 
@@ -102,7 +119,7 @@ class Accounts:
             session.add(row)
             await session.flush()
 
-        await self._database.write(work)
+        await self._database.write(work, news="keys")
         await self.load()
         return row, secret
 
@@ -113,11 +130,19 @@ class Accounts:
 
     async def revoke_key(self, key_id: str) -> None:
         """End a key at once. Raises GatewayError not_found."""
-        if not await self._database.write(partial(keys.revoke, key_id=key_id, now=self._clock())):
+        if not await self._database.write(partial(keys.revoke, key_id=key_id, now=self._clock()), news="keys"):
             raise GatewayError("not_found", f"Key {key_id[:80]!r} not found.", param="key_id")
+        await self.load()
+
+    def _forget(self) -> None:
+        """Look keys up anew: another replica may have made or revoked one."""
         self._revocations += 1
         self._known.clear()
-        await self.load()
+        self._looked_at = -math.inf
+
+    def _stale(self, read_at: float) -> bool:
+        """Say whether what was read then may have changed, in case the news of it never came."""
+        return not 0 <= self._clock() - read_at < _TRUSTED_SECONDS
 
 
 def _hash(key: str) -> str:

@@ -66,7 +66,7 @@ class Videos:
         `body` is the parsed body, for the fingerprint; `folder` holds the request's files; `is_retry` says that the
         client's SDK sent this request before. Raises GatewayError.
         """
-        fingerprint = _fingerprint(request, body)
+        fingerprint, arrived_at = _fingerprint(request, body), self._clock()
         async with self._database.read() as session:
             known = await self._known(session, owner, request, fingerprint, is_retry=is_retry)
         if known:
@@ -76,8 +76,13 @@ class Videos:
         row = self._row(owner, video_id, request, plan, fingerprint)
         row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
 
+        row.retried = is_retry
+
         async def work(session: AsyncSession) -> str | None:
+            await self._database.hold(session, f"create:{owner}:{request.idempotency_key or fingerprint}")
             winner = await self._known(session, owner, request, fingerprint, is_retry=is_retry)
+            if winner is None and not request.idempotency_key:
+                winner = await videos.find_twin(session, owner, fingerprint, arrived_at, retried=True)
             if winner:
                 return winner
             session.add(row)
