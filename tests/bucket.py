@@ -62,7 +62,7 @@ class Bucket:
             "AWS_REGION": "us-east-1",
         }
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         """List everything in it, outside the prefix as well."""
         answer = self.http.get(f"/{self.name}", params={"list-type": "2"})
         return re.findall("<Key>([^<]+)</Key>", answer.text)

@@ -1,4 +1,4 @@
-"""Start `reelgate serve` as a process and read its greeting."""
+"""Start `reelgate serve` as a process and read its greeting, or its refusal."""
 
 from __future__ import annotations
 
@@ -56,3 +56,19 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
         process.terminate()
         process.wait(timeout=30)
         process.stdout.close()
+
+
+def refused(tmp_path: Path, **environment: str) -> str:
+    """Run `serve` where it must refuse to start, and return what it said."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "app", "serve"],
+        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", **coverage_environment(), **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr

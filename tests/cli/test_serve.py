@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from tests.cli.processes import served
-from tests.serving import coverage_environment
+from tests.cli.processes import refused, served
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Run
-
-
-def refused(tmp_path: Path, **environment: str) -> str:
-    """Run `serve` where it must refuse to start, and return what it said."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "app", "serve"],
-        env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", **coverage_environment(), **environment},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 def test_it_says_where_it_listens_and_what_to_paste(tmp_path: Path) -> None:

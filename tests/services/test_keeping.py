@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.media import probe
+from app.media.errors import StoreFault
 from app.providers.base import Succeeded
 from tests.services.bench import OWNER, Scripted, open_bench
 from tests.upstreams.films import film
@@ -27,13 +29,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield opened
 
 
-async def rendered(bench: Bench) -> Job:
-    """Return a job whose result waits to be stored."""
+async def rendered(bench: Bench, url: str | None = None) -> Job:
+    """Return a job whose result waits to be stored, here or at an address."""
     await bench.create()
     await bench.step()
     bench.clock.now += 1
-    made = write(bench.folder / "made.mp4")
-    bench.provider.on_poll = [Succeeded(made, cost=5)]
+    made = None if url else write(bench.folder / "made.mp4")
+    bench.provider.on_poll = [Succeeded(made, url, cost=5)]
     await bench.step()
     (job,) = await bench.claim()
     return job
@@ -77,6 +79,42 @@ async def test_a_scratch_folder_that_vanishes_is_no_fault(bench: Bench, monkeypa
     await bench.step()
     assert (await bench.show(job.video_id)).row.status == "completed"
     assert len(bench.provider.ledger) == 1
+
+
+async def test_a_result_is_fetched_once_though_the_store_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    async def fetch(url: str, target: Path, _limit: int) -> None:
+        fetched.append(url)
+        write(target)
+
+    async def fail(*_arguments: object) -> None:
+        raise StoreFault("it answered 503")
+
+    monkeypatch.setattr(bench.context.downloads, "fetch", fetch)
+    job = await rendered(bench, "https://media.example/made.mp4")
+    monkeypatch.setattr(bench.store, "put_file", fail)
+    for _ in range(7):
+        with pytest.raises(StoreFault):
+            await bench.storing.keep(job)
+    monkeypatch.delattr(bench.store, "put_file")
+    await bench.storing.keep(job)
+    assert (await bench.show(job.video_id)).row.status == "completed"
+    assert fetched == ["https://media.example/made.mp4"]
+
+
+async def test_a_result_that_is_no_video_is_fetched_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [b"<html>come back later</html>", film(64, 48, 25)]
+
+    async def fetch(_url: str, target: Path, _limit: int) -> None:
+        await asyncio.to_thread(target.write_bytes, contents.pop(0))
+
+    monkeypatch.setattr(bench.context.downloads, "fetch", fetch)
+    job = await rendered(bench, "https://media.example/made.mp4")
+    await bench.storing.keep(job)
+    bench.clock.now += 60
+    await bench.step()
+    assert (await bench.show(job.video_id)).row.status == "completed"
 
 
 async def test_one_of_two_ended_outputs_keeps_what_the_other_still_needs(bench: Bench) -> None:
