@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from app.domain.sizing import ParameterWarning
 
 
+_LONGEST_REST = 660.0  # seconds: what a provider may ask for, and the longest pause of our own
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Who claims, when (unix seconds), for how long (seconds) and how many at most."""
@@ -274,11 +277,44 @@ async def renew(session: AsyncSession, owner: str, ids: Collection[str], until: 
     )
 
 
-async def release(session: AsyncSession, owner: str | None = None) -> None:
-    """Hand back the leases of `owner`, or of everybody: on one node nobody else can be alive at the start."""
-    statement = update(OutputRow).where(OutputRow.lease_owner.is_not(None))
-    if owner is not None:
-        statement = statement.where(OutputRow.lease_owner == owner)
+async def release(session: AsyncSession, owner: str) -> None:
+    """Hand back the leases of `owner`."""
     await session.execute(
-        statement.values(lease_owner=None, lease_until=None).execution_options(synchronize_session=False)
+        update(OutputRow)
+        .where(OutputRow.lease_owner == owner)
+        .values(lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def take_over(session: AsyncSession, now: float) -> None:
+    """Take back every lease: on one node nobody else can be alive at the start.
+
+    Nothing waits longer than the longest rest, or the date was set back meanwhile.
+    """
+    await session.execute(
+        update(OutputRow)
+        .where(OutputRow.lease_owner.is_not(None))
+        .values(lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(OutputRow)
+        .where(OutputRow.run_at > now + _LONGEST_REST)
+        .values(run_at=now + _LONGEST_REST)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def put_off(session: AsyncSession, seconds: float) -> None:
+    """Move every moment that lies ahead, because the clock is about to jump by as much."""
+    await session.execute(
+        update(OutputRow)
+        .where(OutputRow.run_at.is_not(None))
+        .values(
+            run_at=OutputRow.run_at + seconds,
+            lease_until=OutputRow.lease_until + seconds,
+            deadline=OutputRow.deadline + seconds,
+        )
+        .execution_options(synchronize_session=False)
     )

@@ -118,6 +118,13 @@ class PostgresDatabase(Database):
             async with self._read() as session:
                 yield session
 
+    def jump(self) -> float:
+        """Return 0: the server's clock is all replicas', and none of them moves what waits."""
+        return 0.0
+
+    def follow(self, jump: float) -> None:
+        """Do nothing; see `jump`."""
+
     async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Run `work` in a transaction of its own, again if it clashed with another; see `Database.write`."""
         with _faults():

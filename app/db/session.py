@@ -52,6 +52,14 @@ class Database(ABC):
         """Bring the tables up to date."""
 
     @abstractmethod
+    def jump(self) -> float:
+        """Return by how many seconds the date was set since the clock was, if nobody but this process follows it."""
+
+    @abstractmethod
+    def follow(self, jump: float) -> None:
+        """Put the clock forward (or back) by a jump, now that what waits was put off by as much."""
+
+    @abstractmethod
     async def check(self) -> str:
         """Say in a few words what it is, once it was found to be sound. Raises DatabaseUnavailable."""
 

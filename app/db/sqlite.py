@@ -50,6 +50,7 @@ class SqliteDatabase(Database):
         self._write = async_sessionmaker(self._write_engine, expire_on_commit=False, autoflush=False)
         self._queue: asyncio.Queue[_Write] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
+        self._ahead = time.time() - time.monotonic()
 
     async def start(self) -> None:
         """Start the writer."""
@@ -87,8 +88,16 @@ class SqliteDatabase(Database):
         return f"SQLite {sqlite3.sqlite_version}, sound"
 
     def clock(self) -> float:
-        """Return this machine's time."""
-        return time.time()
+        """Return this machine's time, which passes evenly until `follow` says otherwise."""
+        return time.monotonic() + self._ahead
+
+    def jump(self) -> float:
+        """Compare with the machine's date; see `Database.jump`. A machine that slept has jumped, too."""
+        return time.time() - self.clock()
+
+    def follow(self, jump: float) -> None:
+        """Set the clock; see `Database.follow`."""
+        self._ahead += jump
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

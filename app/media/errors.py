@@ -8,11 +8,15 @@ MediaErrorCode: TypeAlias = Literal["invalid_image", "invalid_video", "url_not_a
 
 
 class MediaError(Exception):
-    """A file cannot be used. `message` is for the user: what is wrong, what would work, and no server path."""
+    """A file cannot be used. `message` is for the user: what is wrong, what would work, and no server path.
 
-    def __init__(self, code: MediaErrorCode, message: str) -> None:
+    `passing` says that it may well be had later: its server does not answer, or has trouble of its own.
+    """
+
+    def __init__(self, code: MediaErrorCode, message: str, *, passing: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.passing = passing
         self.message = message
 
 

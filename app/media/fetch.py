@@ -28,6 +28,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PATIENCE = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=5.0)  # s
 _TOTAL_SECONDS = 60.0
 _CHUNK = 1 << 18  # bytes
+_BUSY = frozenset({408, 425, 429})
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 
 
@@ -63,9 +64,9 @@ class Fetcher:
             async with asyncio.timeout(_TOTAL_SECONDS), self._client() as client:
                 return await self._follow(client, url, target, max_bytes)
         except TimeoutError as error:
-            raise _unavailable(url, f"it took longer than {_TOTAL_SECONDS:g} s") from error
+            raise _unavailable(url, f"it took longer than {_TOTAL_SECONDS:g} s", passing=True) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _unavailable(url, _reason(error)) from error
+            raise _unavailable(url, _reason(error), passing=isinstance(error, httpx.TransportError)) from error
 
     def _client(self) -> httpx.AsyncClient:
         # No connection is kept: one to an address could otherwise be reused for another name at that address, whose
@@ -90,7 +91,8 @@ class Fetcher:
 
 async def _save(response: httpx.Response, url: str, target: Path, max_bytes: int) -> FetchedFile:
     if response.status_code != httpx.codes.OK:
-        raise _unavailable(url, f"the server answers with status {response.status_code}")
+        passing = response.status_code in _BUSY or response.is_server_error
+        raise _unavailable(url, f"the server answers with status {response.status_code}", passing=passing)
     if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise _unavailable(url, "the server compresses the file although it was asked not to")
     too_large = _unavailable(url, f"the file is larger than {max_bytes / (1 << 20):g} MiB")
@@ -117,5 +119,5 @@ def _reason(error: Exception) -> str:
     return "the server breaks off or does not speak HTTP"
 
 
-def _unavailable(url: str, reason: str) -> MediaError:
-    return MediaError("media_unavailable", f"{shown(httpx.URL(url))} cannot be fetched: {reason}.")
+def _unavailable(url: str, reason: str, *, passing: bool = False) -> MediaError:
+    return MediaError("media_unavailable", f"{shown(httpx.URL(url))} cannot be fetched: {reason}.", passing=passing)

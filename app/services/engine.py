@@ -37,6 +37,8 @@ _LONGEST_WAIT = 5.0  # seconds a lane sleeps at most; whatever it misses, it fin
 _FAULT_SECONDS = 5.0  # until a step that raised is tried again
 _DRAIN_SECONDS = 9.0  # for steps under way when the gateway stops: it shall be gone after 15
 _SWEEP_SECONDS = 3600.0
+_CLOCK_SECONDS = 5.0  # between two looks at the machine's date
+_SMALLEST_JUMP = 2.0  # seconds; smaller ones are what clocks do
 _STORE_SECONDS = 15.0  # until a step is tried again that the media store stopped
 _LEASE_MARGIN = 1 / 3  # of the lease must be left when a paid request is sent
 
@@ -75,12 +77,13 @@ class Engine:
     async def start(self) -> None:
         """Take over what a previous process left, and run. Where replicas share the database, leases tell what."""
         if not self._database.shared:
-            await self._database.write(outputs.release)
+            await self._database.write(partial(outputs.take_over, now=self._clock()))
             await self._ending.sweep(everything=True)
         self._database.listen("work", self.wake)
         self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
         self._tasks.append(asyncio.create_task(self._keep_leases(), name="leases"))
         self._tasks.append(asyncio.create_task(self._sweep_forever(), name="sweeps"))
+        self._tasks.append(asyncio.create_task(self._follow_clock(), name="clock"))
 
     async def stop(self) -> None:
         """Stop claiming, let the steps under way end, and hand back the rows of those that take too long.
@@ -170,6 +173,21 @@ class Engine:
             except Exception:
                 log.exception("what killed processes left cannot be removed")
             await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def _follow_clock(self) -> None:
+        """When somebody sets the date, or the machine has slept, no job may end early or wait for hours."""
+        while True:
+            await asyncio.sleep(_CLOCK_SECONDS)
+            jump = self._database.jump()
+            if abs(jump) < _SMALLEST_JUMP:
+                continue
+            try:
+                await self._database.write(partial(outputs.put_off, seconds=jump))
+            except DatabaseUnavailable as fault:
+                log.error("the database fails", reason=str(fault))
+                continue
+            self._database.follow(jump)
+            log.warning("the clock was set: what waits was moved with it", seconds=round(jump, 1))
 
     async def _submit(self, job: Job) -> None:
         deadline = time.monotonic() + self._lease * (1 - _LEASE_MARGIN)

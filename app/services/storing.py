@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _DOWNLOAD_LIMIT = 2 << 30  # bytes of one result
 _RESULT = "result.mp4"
 _TRIES = 6
-_RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0)  # between two tries to fetch a result
+_PATIENT_TRIES = 150  # of a server that has trouble: about a day
+_RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0, 600.0)  # between two tries to fetch a result
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class Storing:
             await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
         except MediaError as error:
             (folder / _RESULT).unlink(missing_ok=True)  # fetched anew: this one may be broken
-            await self._repeat(job, error.message)
+            await self._repeat(job, error.message, _PATIENT_TRIES if error.passing else _TRIES)
             return
         except FileNotFoundError:  # a cancel or a delete has removed the scratch folder under us
-            await self._repeat(job, "Its file is gone.")
+            await self._repeat(job, "Its file is gone.", _TRIES)
             return
         story = entry(job, "completed", cost=_cost(job))
         if not await context.apply(jobs.stored(job, _media(key, pictures, _cost(job)), context.clock(), story)):
@@ -66,18 +67,18 @@ class Storing:
             await self.context.downloads.fetch(str(result.get("url")), target, _DOWNLOAD_LIMIT)
         return target
 
-    async def _repeat(self, job: Job, message: str) -> None:
+    async def _repeat(self, job: Job, message: str, most: int) -> None:
         """Try again later, or give up when the result stays unusable."""
         context = self.context
         result = job.result or {}
         tried = result.get("tries")
         tries = (tried if isinstance(tried, int) else 0) + 1
-        if tries >= _TRIES:
+        if tries >= most:
             text = f"The result is unusable. {message}"
             story = entry(job, "failed", code="media_unavailable", message=text, cost=_cost(job))
             await context.apply(jobs.failed(job, "media_unavailable", text, context.clock(), story, _cost(job)))
             return
-        run_at = context.clock() + _RETRY_SECONDS[tries - 1]
+        run_at = context.clock() + _RETRY_SECONDS[min(tries, len(_RETRY_SECONDS)) - 1]
         again = jobs.later(job, run_at)
         values = {**again.values, "result": {**result, "tries": tries}}
         await context.apply(replace(again, values=values), reason=f"download failed: {message}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -303,20 +305,36 @@ async def test_a_poll_without_its_provider_waits_for_the_operator(bench: Bench) 
     assert await bench.step() == [State.RUNNING]
 
 
-async def test_a_download_that_fails_six_times_ends_as_unavailable_with_its_cost(
-    bench: Bench, unused_port: int
+@asynccontextmanager
+async def site(answer: bytes) -> AsyncIterator[str]:
+    """Serve one answer to whoever asks."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + answer + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/gone.mp4"
+
+
+@pytest.mark.parametrize(("answer", "most"), [(b"404 Not Found", 6), (b"503 Service Unavailable", 150)])
+async def test_a_result_that_is_gone_is_given_up_soon_and_a_server_in_trouble_is_waited_for(
+    bench: Bench, answer: bytes, most: int
 ) -> None:
-    video_id = await bench.create()
-    scripted(bench, "fal").on_poll = [Succeeded(url=f"http://127.0.0.1:{unused_port}/gone.mp4", cost=7)]
-    await bench.step()
-    bench.clock.now += 1
-    await bench.step()
-    tries = 0
-    while await bench.step():
-        tries += 1
-        bench.clock.now += 181
+    async with site(answer) as url:
+        video_id = await bench.create()
+        scripted(bench, "fal").on_poll = [Succeeded(url=url, cost=7)]
+        await bench.step()
+        bench.clock.now += 1
+        await bench.step()
+        tries = 0
+        while await bench.step():
+            tries += 1
+            bench.clock.now += 601
     video = await bench.show(video_id)
-    assert tries == 6
+    assert tries == most
     assert (video.row.error_code, video.outputs[0].cost) == ("media_unavailable", 7)
     assert paid(bench) == [1, 0, 0]
 
