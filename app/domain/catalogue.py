@@ -10,14 +10,16 @@ import tomllib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from app.domain.consistency import check_mode, check_offered, nearest
 from app.domain.errors import GatewayError
 from app.domain.formats import AUTO, frame_size
 from app.domain.modes import (
     LOCAL,
+    LONGEST,
     Data,
     FreeSize,
     ImageLimits,
@@ -26,11 +28,13 @@ from app.domain.modes import (
     ModeSpec,
     Offering,
     Price,
+    Ratio,
     SecondsRange,
+    Tier,
     VideoLimits,
     Wire,
 )
-from app.domain.toml import MistakeError, Place, Table, merge, read
+from app.domain.toml import Layers, MistakeError, Place, Table, merge, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,6 +56,9 @@ __all__ = [
     "load",
     "parse",
 ]
+
+
+_MERGED = frozenset({"price", "wire"})  # what a mode of an offering adds to, rather than replaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +104,9 @@ class _LocalToml(Data):
     Larger tiers than `max_resolution` are left out; `ratio` and `seconds` stand in where a mode names none.
     """
 
-    max_resolution: str = "1080p"
-    ratio: str = "16:9"
-    seconds: int = 6
+    max_resolution: Tier = "1080p"
+    ratio: Ratio = "16:9"
+    seconds: Annotated[PositiveInt, Field(le=LONGEST)] = 6
 
 
 class _OfferingToml(Data):
@@ -167,19 +174,14 @@ def _check_providers(catalogue: Catalogue, known: set[str]) -> None:
         for name in model.offerings:
             if name not in known:
                 place = ("models", model.id, "offerings", name)
-                raise MistakeError((place, f"there is no provider {name!r}{_nearest(name, known)}"))
+                raise MistakeError((place, f"there is no provider {name!r}{nearest(name, known)}"))
 
 
 def _check_alias(alias: str, target: str, data: _CatalogueToml) -> None:
     if alias in data.models:
         raise MistakeError((("aliases", alias), "there is a model of this name"))
     if target not in data.models:
-        raise MistakeError((("aliases", alias), f"there is no model {target!r}{_nearest(target, data.models)}"))
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+        raise MistakeError((("aliases", alias), f"there is no model {target!r}{nearest(target, data.models)}"))
 
 
 def _model(name: str, entry: _ModelToml, local: _LocalToml) -> Model:
@@ -189,36 +191,50 @@ def _model(name: str, entry: _ModelToml, local: _LocalToml) -> Model:
     if LOCAL in entry.offerings:
         raise MistakeError(((*where, "offerings", LOCAL), "the local provider offers every mode by itself"))
     model = read(Model, {"id": name, **entry.model_dump(exclude={"offerings"})}, where)
-    offerings = {
-        provider: Offering(
-            provider=provider,
-            model=name,
-            modes={
-                mode: _offered(entry, mode, offer, (*where, "offerings", provider, "modes", mode))
-                for mode in offer.modes
-            },
-        )
-        for provider, offer in entry.offerings.items()
-    }
+    _refuse(
+        ((*where, "modes", mode, *key), what)
+        for mode, spec in model.modes.items()
+        for key, what in check_mode(mode, spec)
+    )
+    offerings = {provider: _offering(model, entry, provider) for provider in entry.offerings}
     rendered = {mode: _rendered(mode, spec, local) for mode, spec in model.modes.items()}
     offerings[LOCAL] = Offering(provider=LOCAL, model=name, modes={m: spec for m, spec in rendered.items() if spec})
     return model.model_copy(update={"offerings": offerings})
 
 
-def _offered(entry: _ModelToml, mode: Mode, offer: _OfferingToml, where: Place) -> ModeSpec:
-    """Lay the offering's own entries over the model's mode; price and wire merge, everything else replaces."""
+def _offering(model: Model, entry: _ModelToml, provider: str) -> Offering:
+    layered = {mode: _layers(model.id, entry, provider, mode) for mode in entry.offerings[provider].modes}
+    modes = {mode: layers.read(ModeSpec) for mode, layers in layered.items()}
+    tiers = [tier for spec in (*model.modes.values(), *modes.values()) for tier in spec.resolutions]
+    _refuse(
+        (layered[mode].source(key), what)
+        for mode, spec in modes.items()
+        for key, what in check_offered(provider, mode, spec, tiers)
+    )
+    return Offering(provider=provider, model=model.id, modes=modes)
+
+
+def _layers(name: str, entry: _ModelToml, provider: str, mode: Mode) -> Layers:
+    where = ("models", name, "offerings", provider)
+    offer = entry.offerings[provider]
     if mode not in entry.modes:
-        raise MistakeError((where, "the model has no such mode"))
-    own = offer.modes[mode]
-    merged = {**entry.modes[mode], **own}
-    for key, shared in (("price", offer.price), ("wire", offer.wire)):
-        mine = own.get(key, {})
-        if shared or mine:
-            merged[key] = {**shared, **mine} if isinstance(mine, dict) else mine
-    spec = read(ModeSpec, merged, where)
-    if spec.price and not spec.price.second and not spec.price.video:  # it would be shown as free
-        raise MistakeError(((*where, "price"), "the output has no price: give second or video, or no price at all"))
-    return spec
+        raise MistakeError(((*where, "modes", mode), "the model has no such mode"))
+    shared: Table = {key: table for key, table in (("price", offer.price), ("wire", offer.wire)) if table}
+    return Layers(
+        _MERGED,
+        (
+            ((*where, "modes", mode), offer.modes[mode]),
+            (where, shared),
+            (("models", name, "modes", mode), entry.modes[mode]),
+        ),
+    )
+
+
+def _refuse(mistakes: Iterable[tuple[Place, str]]) -> None:
+    """Raise MistakeError with all of them, each once, if there are any."""
+    found = tuple(dict.fromkeys(mistakes))
+    if found:
+        raise MistakeError(*found)
 
 
 def _rendered(mode: Mode, spec: ModeSpec, local: _LocalToml) -> ModeSpec | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    NonNegativeFloat,
+    FiniteFloat,
     NonNegativeInt,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 
@@ -21,9 +24,29 @@ from app.domain.errors import GatewayError
 from app.domain.formats import AUTO, half_down, parse_ratio, parse_tier
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
 LOCAL = "local"  # the provider that serves every model for nothing
+LONGEST = 3600  # seconds of any video
+
+_Dollars: TypeAlias = Annotated[FiniteFloat, Field(ge=0, le=10_000)]  # so that every sum stays a number the API can say
+_Seconds: TypeAlias = Annotated[FiniteFloat, Field(ge=0, le=LONGEST)]
+
+
+def _understood(parse: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            parse(text)
+        except GatewayError as error:
+            raise ValueError(error.message) from None
+        return text
+
+    return AfterValidator(check)
+
+
+Ratio: TypeAlias = Annotated[str, _understood(parse_ratio)]
+Tier: TypeAlias = Annotated[str, _understood(parse_tier)]
 
 
 class Mode(StrEnum):
@@ -49,7 +72,7 @@ class SecondsRange(Data):
     """
 
     min: PositiveInt
-    max: int
+    max: Annotated[int, Field(le=LONGEST)]
     default: int
     values: tuple[PositiveInt, ...] = ()
 
@@ -96,9 +119,15 @@ class ImageLimits(Data):
 class VideoLimits(Data):
     """What an input video may be, in seconds; `max_total_seconds` counts source and tail together."""
 
-    min_seconds: float = 0
-    max_seconds: float
-    max_total_seconds: float | None = None
+    min_seconds: _Seconds = 0
+    max_seconds: Annotated[_Seconds, Field(gt=0)]
+    max_total_seconds: Annotated[_Seconds, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _some_video_fits(self) -> VideoLimits:
+        if self.min_seconds > min(self.max_seconds, self.max_total_seconds or self.max_seconds):
+            raise ValueError("no video is within these limits")
+        return self
 
 
 class FreeSize(Data):
@@ -128,18 +157,23 @@ class Price(Data):
     `unit` is the provider's price of one of its own billable units, where it bills by them (fal).
     """
 
-    second: dict[str, NonNegativeFloat] = Field(default_factory=dict)
-    video: NonNegativeFloat = 0
-    image: NonNegativeFloat = 0
-    input_second: NonNegativeFloat = 0
-    unit: NonNegativeFloat | None = None
+    second: dict[str, _Dollars] = Field(default_factory=dict)
+    video: _Dollars = 0
+    image: _Dollars = 0
+    input_second: _Dollars = 0
+    unit: _Dollars | None = None
 
     def per_second(self, resolution: str) -> float:
         """Return the price at a resolution; one without a price ("auto" too) counts as the dearest."""
         return self.second.get(resolution, max(self.second.values(), default=0.0))
 
 
+_Field: TypeAlias = Annotated[str, Field(min_length=1)]
 _OptionalField: TypeAlias = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+
+
+# What string.Formatter finds in a tag: the name of a field, its format and its conversion.
+_NO_FIELD, _FROM_1, _FROM_0 = (None, None, None), ("n", "", None), ("i", "", None)
 
 
 class Wire(Data):
@@ -150,18 +184,25 @@ class Wire(Data):
     for image `{n}` (counted from 1) or `{i}` (from 0). `fixed` is sent with every request.
     """
 
-    prompt: str = "prompt"
+    prompt: _Field = "prompt"
     seconds: _OptionalField = "duration"
     seconds_as: Literal["number", "text", "suffixed"] = "number"
     ratio: _OptionalField = "aspect_ratio"
     resolution: _OptionalField = "resolution"
     resolution_values: dict[str, str] = Field(default_factory=dict)
     sends_auto: bool = False
-    image: str = "image_url"
-    images: str = "reference_image_urls"
-    video: str = "video_url"
+    image: _Field = "image_url"
+    images: _Field = "reference_image_urls"
+    video: _Field = "video_url"
     tag: str = "@Image{n}"
-    fixed: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    fixed: dict[_Field, str | int | FiniteFloat | bool] = Field(default_factory=dict)
+
+    @field_validator("tag")
+    @classmethod
+    def _names_an_image(cls, tag: str) -> str:
+        if {tuple(part[1:]) for part in Formatter().parse(tag)} - {_NO_FIELD} not in ({_FROM_1}, {_FROM_0}):
+            raise ValueError("a tag has {n}, which counts images from 1, or {i}, which counts them from 0")
+        return tag
 
 
 class ModeSpec(Data):
@@ -229,6 +270,6 @@ class Model(Data):
     owner: str
     created: Annotated[int, BeforeValidator(_midnight)]
     description: str
-    prompt_limit: int
+    prompt_limit: PositiveInt
     modes: dict[Mode, ModeSpec]
     offerings: dict[str, Offering] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -58,6 +59,41 @@ def merge(base: Table, extra: Table) -> Table:
         both = isinstance(under, dict) and isinstance(value, dict) and key not in _WHOLE
         merged[key] = merge(under, value) if both else value  # type: ignore[arg-type]  # `both` says they are tables
     return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Tables that one table is read from, the uppermost first, each with its place in the file.
+
+    The tables under the keys `merged` merge; everything else replaces what lies below it.
+    """
+
+    merged: frozenset[str]
+    tables: tuple[tuple[Place, Table], ...]
+
+    def read(self, kind: type[_T]) -> _T:
+        """Validate them as one table. Raises MistakeError with every mistake in it, at the place it comes from."""
+        whole: Table = {}
+        for _, table in reversed(self.tables):
+            for key, value in table.items():
+                under = whole.get(key)
+                both = key in self.merged and isinstance(under, dict) and isinstance(value, dict)
+                whole[key] = {**under, **value} if both else value  # type: ignore[dict-item]  # `both` says they are
+        try:
+            return read(kind, whole)
+        except MistakeError as error:
+            raise MistakeError(*((self.source(key), what) for key, what in error.mistakes)) from None
+
+    def source(self, key: Place) -> Place:
+        """Say where the value at `key` comes from; it is missing from the uppermost where it is in none."""
+        deep = key[: 2 if key and key[0] in self.merged else 1]
+        for place, table in self.tables:
+            inner: object = table
+            for part in deep:
+                inner = inner.get(part) if isinstance(inner, dict) else None
+            if inner is not None:
+                return *place, *key
+        return *self.tables[0][0], *key
 
 
 def _line_of(text: str, place: Place) -> int:

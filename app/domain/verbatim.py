@@ -12,6 +12,7 @@ _IDS = {
     "fal": re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+"),
     "aimlapi": re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*"),
 }
+_PATH = _IDS["aimlapi"]  # of every other provider
 _LONGEST = 200  # characters of an id
 _PROMPT_LIMIT = 32000  # characters: the gateway's own limit
 _IMAGES = 32  # more than any known model takes
@@ -22,7 +23,7 @@ _SECONDS = SecondsRange(min=1, max=3600, default=1)  # whole ones: a length in s
 def verbatim_model(asked: str) -> tuple[Model, str] | None:
     """Make up a model that takes everything for `provider/id`, and name the provider; None where it is no such name."""
     provider, _, name = asked.partition("/")
-    if provider not in _IDS or len(name) > _LONGEST or not _IDS[provider].fullmatch(name):
+    if provider not in _IDS or not is_endpoint(provider, name):
         return None
     modes = {mode: _spec(mode, name) for mode in Mode}
     model = Model(
@@ -36,6 +37,11 @@ def verbatim_model(asked: str) -> tuple[Model, str] | None:
         offerings={provider: Offering(provider=provider, model=name, modes=modes)},
     )
     return model, provider
+
+
+def is_endpoint(provider: str, name: str) -> bool:
+    """Tell whether a provider could have an endpoint, or a model, of this name."""
+    return len(name) <= _LONGEST and _IDS.get(provider, _PATH).fullmatch(name) is not None
 
 
 def _spec(mode: Mode, endpoint: str) -> ModeSpec:

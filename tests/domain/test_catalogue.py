@@ -76,7 +76,7 @@ def test_an_offering_has_the_models_limits_and_its_own_endpoint_and_price() -> N
 
 
 def test_an_offering_replaces_what_differs_and_merges_its_prices() -> None:
-    own = """text-to-video = { endpoint = "e", resolutions = ["480p"], default_resolution = "480p", \
+    own = """text-to-video = { endpoint = "film/short", resolutions = ["480p"], default_resolution = "480p", \
 seconds = { min = 2, max = 4, default = 3 }, price.image = 0.5 }"""
     text = BASE.replace('text-to-video = { endpoint = "film/text" }', own)
     spec = parse(text).models["film"].offerings["fal"].modes[Mode.TEXT]
@@ -93,7 +93,7 @@ def test_an_offering_without_prices_has_no_price() -> None:
 
 
 def test_an_offering_may_take_a_choice_away() -> None:
-    text = BASE.replace('endpoint = "film/text"', 'resolutions = [], ratios = [], default_ratio = "auto"')
+    text = BASE.replace('"film/text"', '"film/text", resolutions = [], ratios = [], default_ratio = "auto"')
     spec = parse(text).models["film"].offerings["fal"].modes[Mode.TEXT]
     assert (spec.ratios, spec.resolutions) == ((), ())
 
@@ -122,7 +122,7 @@ def test_an_offering_may_take_a_choice_away() -> None:
         ),
         (
             BASE.replace("image = 0.01", "picture = 0.01"),
-            "models.film.offerings.fal.modes.text-to-video.price.picture: unknown key",
+            "models.film.offerings.fal.price.picture: unknown key",
         ),
         (BASE.replace("modes.edit]", "modes.fly]"), "Input should be 'text-to-video', 'image-to-video'"),
         (

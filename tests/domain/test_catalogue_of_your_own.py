@@ -50,7 +50,13 @@ def test_a_model_is_added_behind_the_others() -> None:
 
 
 def test_a_price_is_replaced_and_its_neighbours_stay() -> None:
-    table = f'[models."{V1}".offerings.fal.price.second]\n"720p" = 0.06\n"1080p" = 0.2'
+    table = f"""[models."{V1}".offerings.fal.price.second]
+        "720p" = 0.06
+        "1080p" = 0.2
+        [models."{V1}".modes.text-to-video]
+        resolutions = ["480p", "720p", "1080p"]
+        [models."{V1}".offerings.xai.price.second]
+        "1080p" = 0.3"""
     price = load(table).models[V1].offerings["fal"].modes[Mode.IMAGE].price
     assert price
     assert (price.second, price.image, price.unit) == ({"480p": 0.05, "720p": 0.06, "1080p": 0.2}, 0.002, 0.05)
@@ -81,7 +87,7 @@ def test_a_model_may_take_the_name_of_a_built_in_alias() -> None:
         (FILM.replace("100", '"many"'), "line 7: models.film.prompt_limit: Input should be a valid integer"),
         (
             FILM.replace("images = ", "pictures = ", 1),
-            "line 19: models.film.offerings.fal.modes.text-to-video.wire.pictures: unknown key",
+            "line 16: models.film.offerings.fal.wire.pictures: unknown key",
         ),
         (FILM.replace('"16:9"\n', '"4:3"\n'), "line 9: models.film.modes.text-to-video: Value error, default_ratio"),
         (FILM.replace("text-to-video = {", "edit = {"), "line 19: models.film.offerings.fal.modes.edit: the model has"),
