@@ -30,7 +30,7 @@ _ENDPOINTS = (
     *("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL"),
 )
 # obstore's own limit of 30 s is for the whole answer: it would cut a long download. What counts is that bytes move;
-# a part of 5 MiB has to be up within the same time.
+# a part of 5 MiB has to be up within the same time (docs/decisions/patience-with-a-bucket.md).
 CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "60s", "timeout": "24h"}
 RETRIES: RetryConfig = {
     "max_retries": 4,

@@ -113,13 +113,15 @@ async def test_names_are_those_with_something_below_them(store: MediaStore) -> N
 async def test_names_older_than_a_time_leave_out_what_was_stored_since(store: MediaStore) -> None:
     await store.put_bytes("inputs/old/0", b"x", "video/mp4")
     await store.put_bytes("inputs/mixed/0", b"x", "video/mp4")
+    await store.put_bytes("inputs/deep/er/0", b"x", "video/mp4")
     await asyncio.sleep(1.1)  # S3 tells whole seconds
     since = datetime.now(UTC).replace(microsecond=0)
     await store.copy("inputs/old/0", "inputs/mixed/1")
+    await store.put_bytes("inputs/deep/er/1", b"x", "video/mp4")
     await store.put_bytes("inputs/new/0", b"x", "video/mp4")
     assert await store.names("inputs", older_than=since) == ["old"]
     later = since + timedelta(minutes=1)
-    assert sorted(await store.names("inputs", older_than=later)) == ["mixed", "new", "old"]
+    assert sorted(await store.names("inputs", older_than=later)) == ["deep", "mixed", "new", "old"]
 
 
 async def test_deletion_keeps_what_it_is_told_to(store: MediaStore) -> None:
