@@ -78,7 +78,7 @@ def install(app: FastAPI) -> None:
     async def _storage(request: Request, fault: StoreFault) -> JSONResponse:
         log.error("the media store fails", reason=str(fault), method=request.method, path=_path(request))
         message = "The gateway cannot reach its media storage just now. Try again in a while."
-        return error_response(GatewayError("storage_unavailable", message))
+        return error_response(GatewayError("storage_unavailable", message), {"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:

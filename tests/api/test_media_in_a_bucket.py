@@ -121,7 +121,8 @@ def test_a_request_that_needs_a_failing_bucket_is_told_to_come_again(
     assert {name: error_of(ask()) for name, ask in asked.items()} == dict.fromkeys(
         asked, (503, "server_error", "storage_unavailable")
     )
-    assert gateway.http.head(url).status_code == 503
+    head = gateway.http.head(url)
+    assert (head.status_code, head.headers["retry-after"]) == (503, "5")
     bucket.fault = None
     assert {name: ask().status_code for name, ask in asked.items()} == {**dict.fromkeys(asked, 200), "range": 206}
     logged = capfd.readouterr().err
