@@ -5,6 +5,7 @@ An adapter translates; it never sleeps, loops, reads the environment or touches 
 ProviderError           what an adapter raises, for the engine
 ├─ Transient            try again later, nothing was accepted: it is out of order, or only busy
 ├─ Rejected             final: the user's input
+├─ Unfit                not for this provider: the request is over a limit that another may not have
 ├─ Misconfigured        the operator's fault (key, balance)
 └─ Indeterminate        the submit's outcome is unknown: it may have been paid
 """
@@ -148,15 +149,20 @@ class PlacesInputs(Protocol):
 
 
 @runtime_checkable
-class TakesCallbacks(Protocol):
+class Adopts(Protocol):
+    """A provider whose jobs can be followed by their upstream id alone."""
+
+    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
+        """Return the handle of a job that we know only by its upstream id."""
+        ...
+
+
+@runtime_checkable
+class TakesCallbacks(Adopts, Protocol):
     """A provider that can tell us of the end of a job."""
 
     async def verify_callback(self, headers: Mapping[str, str], body: bytes) -> str:
         """Return the upstream id a genuine callback is about. Raises Rejected for any other."""
-        ...
-
-    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
-        """Return the handle of a job that we know only by its upstream id."""
         ...
 
 
@@ -221,18 +227,23 @@ class Finds(Protocol):
 
 
 class ProviderError(Exception):
-    """The root of what an adapter raises. `busy`: the provider works, and has too much to do just now."""
+    """The root of what an adapter raises. `busy`: the provider works, and has too much to do just now.
+
+    The message may be shown to clients. `said` is what the provider said of the operator's account, for the log alone.
+    """
 
     busy: bool = False
+    said: str = ""
 
 
 class Transient(ProviderError):
     """Nothing was accepted; try again after `retry_after` seconds."""
 
-    def __init__(self, message: str, retry_after: float = 5.0, *, busy: bool = False) -> None:
+    def __init__(self, message: str, retry_after: float = 5.0, *, busy: bool = False, said: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.busy = busy
+        self.said = said
 
 
 class Rejected(ProviderError):
@@ -247,12 +258,19 @@ class Rejected(ProviderError):
         self.cost = cost
 
 
-class Misconfigured(ProviderError):
-    """The operator must act: a wrong key, no balance. `code` is one of `domain.jobs.FAILURES`."""
+class Unfit(ProviderError):
+    """Not for this provider: it cannot take the request as it is, and another may be able to."""
 
-    def __init__(self, message: str, code: str = "provider_error") -> None:
+    code = "invalid_input"
+
+
+class Misconfigured(ProviderError):
+    """The operator must act: a wrong key, no balance, no such model. `code` is one of `domain.jobs.FAILURES`."""
+
+    def __init__(self, message: str, code: str = "provider_error", *, said: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.said = said
 
 
 class Indeterminate(ProviderError):

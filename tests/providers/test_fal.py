@@ -132,7 +132,7 @@ async def test_every_grok_endpoint_gets_its_own_words(
 async def test_a_job_waits_runs_and_completes() -> None:
     fake = FakeFal(Settings(queue=3, run=10), Clock(held=True))
     with run(fake.app) as url:
-        async with Bench(fake, url).provider() as fal:
+        async with Bench(fake, url).provider(clock=fake.clock.now) as fal:
             operation = await fal.submit(ORDER)
             assert await fal.poll(operation) == Pending(queue_position=2)
             fake.clock.advance(3.5)
@@ -141,6 +141,9 @@ async def test_a_job_waits_runs_and_completes() -> None:
             assert isinstance(await fal.poll(operation), Succeeded)
             await fal.cancel(operation)  # ALREADY_COMPLETED
             fake.clock.advance(3601)
+            with pytest.raises(Transient):
+                await fal.poll(operation)
+            fake.clock.advance(30)
             gone = await fal.poll(operation)
             assert isinstance(gone, base.Failed)
             assert gone.code == "media_unavailable"
@@ -161,7 +164,7 @@ async def test_a_cancel_that_fails_says_so(bench: Bench) -> None:
 
 
 async def test_an_adopted_job_is_polled_like_any_other(bench: Bench) -> None:
-    async with bench.provider() as fal:
+    async with bench.provider(clock=lambda: 7.0) as fal:
         operation = await fal.submit(ORDER)
         assert fal.adopt(str(operation["id"]), T2V) == operation
         assert isinstance(await fal.poll(operation), Succeeded)
@@ -210,8 +213,9 @@ async def test_a_check_spends_nothing(bench: Bench, unused_port: int) -> None:
         with pytest.raises(Transient):
             await fal.check()
     async with bench.provider(key="wrong:key") as fal:
-        with pytest.raises(Misconfigured, match="No user found"):
+        with pytest.raises(Misconfigured, match="check FAL_KEY") as caught:
             await fal.check()
+        assert "No user found" in caught.value.said
     async with bench.provider(api_url=f"http://127.0.0.1:{unused_port}") as fal:
         with pytest.raises(Transient, match="cannot reach"):
             await fal.check()
@@ -261,7 +265,7 @@ async def test_the_default_host_has_its_documented_backup() -> None:
 async def test_an_answer_with_foreign_urls_is_used_all_the_same(bench: Bench) -> None:
     foreign = dict.fromkeys(("status_url", "response_url", "cancel_url"), "https://evil.example/x")
     bench.fake.rules.add(Rule(on="submit", do=do.answer(202, {"request_id": "r-1", **foreign})))
-    async with bench.provider() as fal:
+    async with bench.provider(clock=lambda: 7.0) as fal:
         operation = await fal.submit(ORDER)
         assert operation == fal.adopt("r-1", T2V)
         assert "evil" not in str(operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -123,10 +124,31 @@ async def test_the_key_set_is_fetched_for_strangers_but_not_for_each(moved: Benc
 async def test_without_a_key_set_fal_must_call_again(bench: Bench, what: do.Do) -> None:
     headers = bench.fake.caller.sign("r-1", BODY)
     bench.fake.rules.add(Rule(on="other", do=what))
-    async with bench.provider() as fal:
+    ahead = 0.0
+    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
         with pytest.raises(Transient):
             await fal.verify_callback(headers, BODY)
+        ahead = 11
         assert await fal.verify_callback(headers, BODY) == "r-1"
+
+
+async def test_strangers_cannot_make_us_ask_for_a_key_set_that_cannot_be_had(bench: Bench) -> None:
+    forged = bench.fake.caller.sign("r-1", BODY, forged=True)
+    bench.fake.rules.add(Rule(on="other", do=do.html(502), times=None))
+    async with bench.provider() as fal:
+        for _ in range(20):
+            with pytest.raises(Transient):
+                await fal.verify_callback(forged, BODY)
+    assert bench.ledger.arrivals["other"] == 1
+
+
+async def test_callbacks_that_come_at_once_are_served_by_one_look_at_the_key_set(bench: Bench) -> None:
+    headers = bench.fake.caller.sign("r-1", BODY)
+    bench.fake.rules.add(Rule(on="other", do=do.delay(0.2)))
+    async with bench.provider() as fal:
+        found = await asyncio.gather(*(fal.verify_callback(headers, BODY) for _ in range(20)))
+    assert found == ["r-1"] * 20
+    assert bench.ledger.arrivals["other"] == 1
 
 
 def test_what_is_no_key_is_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from app.providers import http
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.fal.doubts import APART, KEPT
 from tests.providers.fal_bench import ORDER, Bench, entry, listed, order, request_error, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
@@ -40,7 +42,7 @@ SUBMITS = [
     (do.answer(403, {"detail": "User is locked. Reason: TOP_UP."}), Misconfigured, LOCKED, 0),
     (do.answer(403, {"detail": "User is locked. Reason: Admin lock."}), Misconfigured, "provider_error", 0),
     (do.answer(402, {"detail": "Payment required"}), Misconfigured, "provider_error", 0),
-    (do.answer(404, {"detail": "Path /x not found"}), Rejected, "invalid_input", 0),
+    (do.answer(404, {"detail": "Path /x not found"}), Misconfigured, "provider_error", 0),
     (do.answer(400, request_error("bad_request")), Rejected, "invalid_input", 0),
     (do.answer(422, listed("content_policy_violation")), Rejected, "moderation_blocked", 0),
     (do.answer(403, listed("content_policy_violation")), Rejected, "moderation_blocked", 0),
@@ -126,9 +128,10 @@ async def test_a_locked_account_is_out_of_balance_for_submits_only(bench: Bench)
         operation = await fal.submit(ORDER)
         bench.fake.lock()
         try:
-            with pytest.raises(Misconfigured, match="Top up your balance") as caught:
+            with pytest.raises(Misconfigured, match=r"account at fal\.ai has no balance left") as caught:
                 await fal.submit(ORDER)
             assert caught.value.code == LOCKED
+            assert "Top up your balance" in caught.value.said
             assert isinstance(await fal.poll(operation), Succeeded)
         finally:
             bench.fake.settings.locked = None
@@ -186,10 +189,6 @@ JOBS = [
             (499, "client_disconnected", "provider_error"),
         )
     ),
-    (do.fail(500, {"detail": "Internal Server Error"}), "provider_error", True, None),
-    (do.fail(504, {"detail": "too slow"}), "timeout", True, None),
-    (do.fail(429, {"detail": "too many"}), "provider_error", True, None),
-    (do.fail(499, {"detail": "gone"}), "cancelled", False, None),
     (do.fail(499, request_error("client_cancelled"), error_type="client_cancelled"), "cancelled", False, None),
     # ended, but without what was paid for
     (do.no_video(), "provider_error", False, 100_000),
@@ -206,6 +205,122 @@ async def test_a_job_that_fails(bench: Bench, what: do.Do, code: str, elsewhere:
     assert result.message
     [paid] = bench.ledger.paid()
     assert paid.charged == (cost or 0)
+
+
+UNNAMED = [
+    (do.fail(500, {"detail": "Internal Server Error"}), "provider_error", True),
+    (do.fail(504, {"detail": "too slow"}), "timeout", True),
+    (do.fail(429, {"detail": "too many"}), "provider_error", True),
+    (do.fail(499, {"detail": "gone"}), "cancelled", False),
+]
+
+
+@pytest.mark.parametrize(("what", "code", "elsewhere"), UNNAMED)
+async def test_a_failure_that_may_be_the_questions_is_believed_when_it_is_told_twice(
+    bench: Bench,
+    what: do.Do,
+    code: str,
+    elsewhere: bool,  # noqa: FBT001 - a table
+) -> None:
+    bench.fake.rules.add(Rule(on="job", do=what))
+    ahead = 0.0
+    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+        operation = await fal.submit(ORDER)
+        for _ in range(3):  # at once, as callbacks may have it
+            with pytest.raises(Transient) as caught:
+                await fal.poll(operation)
+        assert caught.value.retry_after == APART
+        ahead = APART
+        result = await fal.poll(operation)
+    assert isinstance(result, Failed)
+    assert (result.code, result.elsewhere, result.cost) == (code, elsewhere, None)
+
+
+PASSING = [
+    do.answer(503, request_error("runner_connection_error")),
+    do.answer(500, {"detail": "Internal Server Error"}),
+    do.answer(429, {"detail": "Too many requests"}),
+    do.answer(429, request_error("concurrent_requests_limit")),
+    do.answer(404, {"status": "NOT_FOUND"}),
+]
+
+
+@pytest.mark.parametrize("passing", PASSING)
+@pytest.mark.parametrize("kind", [None, "content_policy_violation"])
+async def test_a_passing_fault_of_the_result_hides_no_policy_refusal(
+    bench: Bench, passing: do.Do, kind: str | None
+) -> None:
+    bench.fake.rules.add(Rule(on="job", do=do.fail(units=1, error_type=kind)), Rule(on="result", do=passing))
+    async with bench.provider() as fal:
+        operation = await fal.submit(ORDER)
+        with pytest.raises(Transient):
+            await fal.poll(operation)
+        result = await fal.poll(operation)
+    assert isinstance(result, Failed)
+    assert (result.code, result.elsewhere, result.cost) == ("moderation_blocked", False, 50_000)
+
+
+async def test_a_fault_that_stays_leaves_the_last_word_to_the_status(bench: Bench) -> None:
+    bench.fake.rules.add(Rule(on="job", do=do.fail(units=1, error_type="downstream_service_error")))
+    bench.fake.rules.add(Rule(on="result", do=PASSING[0], times=None))
+    ahead = 0.0
+    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+        operation = await fal.submit(ORDER)
+        with pytest.raises(Transient):
+            await fal.poll(operation)
+        ahead = APART
+        result = await fal.poll(operation)
+    assert isinstance(result, Failed)
+    assert (result.code, result.elsewhere) == ("provider_error", False)
+
+
+async def test_two_faults_that_differ_say_nothing_together(bench: Bench) -> None:
+    bench.fake.rules.add(Rule(on="job", do=do.fail(units=1)))
+    bench.fake.rules.add(*(Rule(on="result", do=what) for what in PASSING))
+    ahead = 0.0
+    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+        operation = await fal.submit(ORDER)
+        for _ in PASSING:
+            ahead += APART
+            with pytest.raises(Transient):
+                await fal.poll(operation)
+        assert isinstance(await fal.poll(operation), Failed)
+
+
+@pytest.mark.parametrize("call", ["status", "result"])
+async def test_what_fal_does_not_find_is_gone_only_when_it_is_old_and_missed_twice(bench: Bench, call: Any) -> None:
+    missing = Rule(on=call, do=do.answer(404, {"status": "NOT_FOUND"}))
+    ahead = 0.0
+    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+        operation = await fal.submit(ORDER)
+        bench.fake.rules.add(missing)
+        with pytest.raises(Transient):
+            await fal.poll(operation)
+        assert isinstance(await fal.poll(operation), Succeeded)
+        bench.fake.rules.add(missing.model_copy(update={"times": None}))
+        for later in (0.0, APART, KEPT - 5):
+            ahead = later
+            with pytest.raises(Transient):
+                await fal.poll(operation)
+        ahead = KEPT
+        result = await fal.poll(operation)
+        assert isinstance(result, Failed)
+        assert result.code == "media_unavailable"
+        with pytest.raises(Transient):  # forgotten, and so begun anew
+            await fal.poll(operation)
+
+
+async def test_a_failure_that_the_status_knows_nothing_of_goes_elsewhere_only_when_told_twice(bench: Bench) -> None:
+    ahead = 0.0
+    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+        operation = await fal.submit(ORDER)
+        bench.fake.rules.add(Rule(on="result", do=do.answer(500, listed("internal_server_error")), times=2))
+        with pytest.raises(Transient):
+            await fal.poll(operation)
+        ahead = APART
+        result = await fal.poll(operation)
+    assert isinstance(result, Failed)
+    assert result.elsewhere
 
 
 POLLS = [
@@ -242,12 +357,12 @@ POLLS = [
     ("status", do.answer(200, {}), Pending()),
     ("result", do.answer(400, {"detail": "Request is still in progress"}), Pending()),
     ("result", do.answer(202, {"status": "IN_PROGRESS"}), Pending()),
-    # gone
-    ("status", do.answer(404, {"status": "NOT_FOUND"}), "media_unavailable"),
-    ("result", do.answer(404, {"status": "NOT_FOUND"}), "media_unavailable"),
+    # perhaps gone
+    ("status", do.answer(404, {"status": "NOT_FOUND"}), Transient),
+    ("result", do.answer(404, {"status": "NOT_FOUND"}), Transient),
+    ("result", do.answer(500, listed("internal_server_error")), Transient),
     # an end that the status did not tell of
     ("result", do.answer(422, listed("content_policy_violation")), "moderation_blocked"),
-    ("result", do.answer(500, listed("internal_server_error")), "provider_error"),
     ("result", do.answer(499, request_error("client_cancelled")), "cancelled"),
     ("result", do.answer(200, {"detail": "no video for you"}), "provider_error"),
     ("result", do.answer(200, [1]), "provider_error"),

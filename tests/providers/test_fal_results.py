@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.providers.base import Failed, Misconfigured, Pending, Succeeded
+from app.providers.fal.doubts import Unsure
 from app.providers.fal.errors import Complaint, read_error
 from app.providers.fal.results import billable_units, micro_dollars, read_result, read_status, video_url
 from app.providers.http import Reply
@@ -16,8 +17,9 @@ from tests.upstreams.fal_checks import EXHAUSTED
 if TYPE_CHECKING:
     from app.domain.plain import Json
 
-Answer = Pending | Succeeded | Failed
+Answer = Pending | Succeeded | Failed | Unsure
 TOLD = Complaint("", "Invalid status code: 422")
+GONE = "404 NOT_FOUND"
 URL = "https://v3.fal.media/a.mp4"
 VIDEO: Json = {"video": {"url": URL}}
 
@@ -26,11 +28,27 @@ VIDEO: Json = {"video": {"url": URL}}
     ("reply", "told", "expected"),
     [
         # the failure's details have expired: what the status told must do
-        (Reply(404, {}, {"status": "NOT_FOUND"}), TOLD, Failed("provider_error", TOLD.message)),
+        (Reply(404, {}, {"status": "NOT_FOUND"}), TOLD, Unsure(Failed("provider_error", TOLD.message), GONE)),
         (
             Reply(404, {}, {"status": "NOT_FOUND"}),
             Complaint("content_policy_violation", "flagged"),
-            Failed("moderation_blocked", "flagged"),
+            Unsure(Failed("moderation_blocked", "flagged"), GONE),
+        ),
+        # a fault of the question, and a status that knows more, or as much
+        (
+            Reply(503, {}, request_error("runner_connection_error")),
+            Complaint("content_policy_violation", "flagged"),
+            Unsure(Failed("moderation_blocked", "flagged"), "503 runner_connection_error"),
+        ),
+        (
+            Reply(503, {}, {"detail": "Service Unavailable"}),
+            Complaint("content_policy_violation", "flagged"),
+            Unsure(Failed("moderation_blocked", "flagged"), "503 "),
+        ),
+        (
+            Reply(503, {}, request_error("runner_connection_error")),
+            Complaint("runner_connection_error", "x"),
+            Failed("provider_error", "no", elsewhere=True),
         ),
         # the type in the status, the words in the result
         (

@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from app.domain.catalogue import Mode
-from app.providers.base import Input, Misconfigured, Placed, ProviderError, Rejected, Succeeded, Transient
+from app.providers.base import Input, Misconfigured, Placed, ProviderError, Rejected, Succeeded, Transient, Unfit
 from app.providers.fal import storage as fal_storage
 from app.providers.fal.adapter import FalProvider
-from tests.providers.fal_bench import GROK, Bench, order, picture, serve
+from app.providers.http import Http
+from tests.providers.fal_bench import GROK, Bench, entry, order, picture, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.fal_checks import EXHAUSTED
@@ -153,6 +154,11 @@ OK = "https://v3b.fal.media/files/b/1/x.mp4"
         (do.answer(200, {"file_url": OK}), 0, Transient),
         (do.answer(200, {"file_url": OK, "upload_url": "http://v3b.fal.media/x"}), 0, Transient),
         (do.answer(200, {"file_url": "file:///x", "upload_url": OK}), 0, Transient),
+        (do.answer(413, {"detail": "File too large"}), 0, Unfit),
+        (do.answer(422, {"detail": [entry("value_error", "unsupported", "content_type")]}), 0, Unfit),
+        (do.answer(408, {"detail": "timeout"}), 0, Transient),
+        (do.html(413), 0, Transient),
+        (do.answer(413, {"detail": "File too large"}), 1, Unfit),
         (do.html(403), 1, Transient),
         (do.html(429), 1, Transient),
         (do.answer(307, None, {"location": "http://10.0.0.1/"}), 1, Transient),
@@ -171,3 +177,34 @@ async def test_an_upload_that_fails(
             await fal.place_input(item)
     assert type(caught.value) is error
     assert caught.value.busy is (what.status == 429)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "https://127.0.0.1:{port}/latest",
+        "https://localhost:{port}/latest",
+        "https://[::1]:{port}/latest",
+        "https://fal.media@127.0.0.1:{port}/latest",
+        "https://evil.fal.media:{port}/latest",
+        "https://notfal.media/latest",
+        "https://fal.media.example.com/latest",
+        "https://169.254.169.254/latest",
+        "https://[::1/latest",
+    ],
+)
+async def test_a_file_goes_to_nobody_but_fal(bench: Bench, tmp_path: Path, unused_port: int, where: str) -> None:
+    file = tmp_path / "a.mp4"
+    file.write_bytes(b"secret")
+    bench.fake.rules.add(
+        Rule(on="upload", do=do.answer(200, {"file_url": OK, "upload_url": where.format(port=unused_port)}))
+    )
+    async with bench.provider() as fal:
+        with pytest.raises(Transient, match="not its own"):
+            await fal.place_input(Input("video", file, content_type="video/mp4"))
+
+
+@pytest.mark.parametrize("where", [OK, "https://fal.media/x", "https://rest.fal.ai:443/x", "https://queue.fal.run/x"])
+def test_a_file_may_go_to_every_host_of_fals(where: str) -> None:
+    storage = fal_storage.Storage(Http(("https://rest.fal.ai",), {}), "https://rest.fal.ai")
+    assert storage._is_safe(where)  # noqa: SLF001 - nothing listens there

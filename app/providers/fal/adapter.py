@@ -6,8 +6,8 @@
     PUT  {queue}/{owner}/{app}/requests/{id}/cancel
 
 `Authorization: Key <id>:<secret>`. fal has no idempotency header and its clients retry submits blindly, so a submit is
-sent once. Its parts: fal_addresses (URLs), fal_errors (what an error means), fal_results (status, result, cost),
-fal_prices (unit prices), fal_storage (inputs), fal_callbacks (webhooks), fal_lookup (submits whose answer was lost).
+sent once. Its parts: addresses (URLs), errors (what an error means), results (status, result, cost), doubts (what is
+asked again), prices (unit prices), storage (inputs), callbacks (webhooks), lookup (submits whose answer was lost).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import httpx
 from app.providers.base import Indeterminate, Transient
 from app.providers.fal.addresses import BACKUPS, operation_of, submit_url, url_of, with_query
 from app.providers.fal.callbacks import Callbacks
+from app.providers.fal.doubts import Doubts, Unsure
 from app.providers.fal.errors import read_error, refusal, trouble
 from app.providers.fal.lookup import Lookup
 from app.providers.fal.prices import Prices
@@ -64,6 +65,8 @@ class FalProvider:
         self._backup = BACKUPS.get(self._queue)
         backups = (self._backup,) if self._backup else ()
         self._http = Http((self._queue, rest, api, *backups), {"authorization": f"Key {key}"})
+        self._clock = clock
+        self._doubts = Doubts(clock)
         self._lookup = Lookup(self._http, api)
         self._prices = Prices(self._http, api, unit_prices, clock)
         self._storage = Storage(self._http, rest)
@@ -78,10 +81,18 @@ class FalProvider:
         upstream_id = reply.entry("request_id")
         if not isinstance(reply.body, dict) or not isinstance(upstream_id, str) or not upstream_id:
             raise Indeterminate(f"fal.ai accepted, but its answer cannot be read: {reply.text}")
-        return operation_of(self._queue, upstream_id, order.endpoint, reply.body)
+        return self._begun(operation_of(self._queue, upstream_id, order.endpoint, reply.body))
 
     async def poll(self, operation: Operation) -> Pending | Succeeded | Failed:
         """Ask for the status, and for the result once there is one."""
+        upstream_id, since = str(operation["id"]), operation.get("since")
+        answer = await self._state(operation)
+        if isinstance(answer, Unsure):
+            return self._doubts.settle(upstream_id, answer, since if isinstance(since, int | float) else 0.0)
+        self._doubts.forget(upstream_id)
+        return answer
+
+    async def _state(self, operation: Operation) -> Pending | Succeeded | Failed | Unsure:
         status = read_status(await self._ask("GET", with_query(self._url(operation, "status_url"), "logs=0")))
         if not isinstance(status, Completed):
             return status
@@ -105,7 +116,7 @@ class FalProvider:
 
     def adopt(self, upstream_id: str, endpoint: str) -> Operation:
         """Return the handle of a request known by its id alone."""
-        return operation_of(self._queue, upstream_id, endpoint, {})
+        return self._begun(operation_of(self._queue, upstream_id, endpoint, {}))
 
     async def find_submission(self, sent: Sent) -> Operation | None:
         """Look for the request among those of its endpoint that say the same."""
@@ -122,6 +133,10 @@ class FalProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+    def _begun(self, operation: Operation) -> Operation:
+        """Note when we heard of a job first: it is no younger."""
+        return {**operation, "since": self._clock()}
 
     def _url(self, operation: Operation, name: str) -> str:
         return url_of(self._queue, operation, name)

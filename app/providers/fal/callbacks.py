@@ -6,6 +6,7 @@ keys are a JWK set at {rest}/.well-known/jwks.json, to be kept for 24 hours at m
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _LEEWAY = 300.0  # seconds a timestamp may differ from our clock
 _LIFETIME = 24 * 3600.0  # seconds
 _PAUSE = 60.0  # seconds between two looks at the key set for signatures that no known key made
+_FAULT_PAUSE = 10.0  # seconds between two looks while it cannot be read: anybody can make us look
 _NAMES = ("request-id", "user-id", "timestamp", "signature")
 _SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
@@ -37,6 +39,8 @@ class Callbacks:
         self._http, self._url, self._clock = http, f"{rest_url}/.well-known/jwks.json", clock
         self._keys: list[Ed25519PublicKey] = []
         self._fetched = float("-inf")
+        self._failed = float("-inf")
+        self._lock = asyncio.Lock()
 
     async def verify(self, headers: Mapping[str, str], body: bytes) -> str:
         """Return the request id of a genuine callback.
@@ -44,20 +48,27 @@ class Callbacks:
         Raises Rejected for any other, Transient while the key set cannot be had: fal sends it again after a 5xx.
         """
         request_id, message, signature = signed_parts(headers, body, self._clock())
-        age = self._clock() - self._fetched
-        stranger = not is_signed(self._keys, message, signature)
-        if age >= _LIFETIME or (stranger and age >= _PAUSE):
-            await self._fetch()
+        if self._must_look(message, signature):
+            async with self._lock:  # those that come meanwhile are served by the same look
+                if self._must_look(message, signature):
+                    await self._fetch()
         if not is_signed(self._keys, message, signature):
             raise Rejected("the callback is not signed by fal.ai")
         return request_id
 
+    def _must_look(self, message: bytes, signature: bytes) -> bool:
+        age = self._clock() - self._fetched
+        return age >= _LIFETIME or (age >= _PAUSE and not is_signed(self._keys, message, signature))
+
     async def _fetch(self) -> None:
+        if self._clock() - self._failed < _FAULT_PAUSE:
+            raise Transient("fal.ai's key set could not be read a moment ago")
+        self._failed = self._clock()
         reply = await self._http.send("GET", self._url, with_key=False)
         keys = read_keys(reply.body) if reply.ok else []
         if not keys:
             raise Transient(f"fal.ai's key set cannot be read (status {reply.status})")
-        self._keys, self._fetched = keys, self._clock()
+        self._keys, self._fetched, self._failed = keys, self._clock(), float("-inf")
 
 
 def signed_parts(headers: Mapping[str, str], body: bytes, now: float) -> tuple[str, bytes, bytes]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from app.providers.base import Failed, Indeterminate, Misconfigured, ProviderError, Rejected, Transient
+from app.providers.base import Failed, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
+from app.providers.wording import busy, no_balance, not_allowed, not_offered, wrong_key
 
 if TYPE_CHECKING:
     from app.domain.plain import Json
@@ -41,6 +42,7 @@ _INFRASTRUCTURE = frozenset(
     }
 )
 _OF_THE_JOB = _POLICY | _MODEL_TROUBLE | {_CANCELLED}  # never about the question that was asked
+_TITLE = "fal.ai"
 _NOTHING_MADE = "no_media_generated"  # the model ran and made nothing; fal says not to retry
 _NOT_FOUND = "NOT_FOUND"
 _CLIENT_GONE = 499
@@ -48,6 +50,7 @@ _UNDECIDED = frozenset({408, _CLIENT_GONE})  # someone gave up waiting; that is 
 _AGAIN = frozenset({409, 429})  # fal's own clients send these again
 _BUSY = frozenset({"concurrent_requests_limit"})  # the account's cap, documented with a 429
 _DENIED = frozenset({401, 402, 403})
+_NO_KEY, _NO_MODEL = 401, 404
 _LONGEST = 500  # characters of a message
 _MOST = 5  # entries of a `detail` list that a message names
 _SERVER = 500
@@ -99,42 +102,55 @@ def refusal(reply: Reply) -> ProviderError:
         return Indeterminate(said, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
     if complaint.kind in _POLICY:
         return Rejected(complaint.message, "moderation_blocked")
-    if reply.status in _DENIED:
-        return denial(complaint)
-    if reply.status in _AGAIN or complaint.kind in _INFRASTRUCTURE | _BUSY:
-        busy = reply.status in _AGAIN or complaint.kind in _BUSY
-        return Transient(f"fal.ai: {complaint.message}", reply.retry_after, busy=busy)
+    if reply.status in _DENIED | {_NO_MODEL}:
+        return denial(reply.status, complaint)
+    if reply.status in _AGAIN or complaint.kind in _BUSY:
+        return Transient(busy(_TITLE), reply.retry_after, busy=True, said=complaint.message)
+    if complaint.kind in _INFRASTRUCTURE:
+        return Transient(f"fal.ai: {complaint.message}", reply.retry_after)
     return Rejected(complaint.message)
+
+
+def unplaced(reply: Reply, what: str) -> ProviderError:
+    """Say what an answer of fal's storage means that is no success: a file it does not take is no fault of fal's."""
+    complaint = read_error(reply)
+    refused = 400 <= reply.status < _SERVER and reply.status not in _DENIED | _UNDECIDED | _AGAIN  # noqa: PLR2004 - 4xx
+    if complaint and refused:
+        return Unfit(f"fal.ai's storage does not take the file: {complaint.message}")
+    return trouble(reply, what)
 
 
 def trouble(reply: Reply, what: str) -> ProviderError:
     """Say what an unexpected answer means to a call that costs nothing: ask again, unless the key is refused."""
     complaint = read_error(reply)
     if complaint and reply.status in _DENIED:
-        return denial(complaint)
+        return denial(reply.status, complaint)
     said = f"fal.ai answered {what} with {reply.status}: {_short(reply.text)}"
-    return Transient(said, reply.retry_after, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Transient(busy(_TITLE), reply.retry_after, busy=True, said=said)
+    return Transient(said, reply.retry_after)
 
 
-def denial(complaint: Complaint) -> Misconfigured:
+def denial(status: int, complaint: Complaint) -> Misconfigured:
     """Say what the operator must do. Only the text tells an empty balance from other locks and missing scopes."""
-    text = complaint.message.casefold()
+    said, text = complaint.message, complaint.message.casefold()
     if "user is locked" in text and any(word in text for word in ("balance", "top_up", "top up")):
-        return Misconfigured(f"fal.ai: {complaint.message}", "provider_balance_exhausted")
-    return Misconfigured(f"fal.ai does not accept the key (FAL_KEY): {complaint.message}")
+        return Misconfigured(no_balance(_TITLE), "provider_balance_exhausted", said=said)
+    what = {_NO_KEY: wrong_key(_TITLE, "FAL_KEY"), _NO_MODEL: not_offered(_TITLE)}
+    return Misconfigured(what.get(status, not_allowed(_TITLE)), said=said)
 
 
-def is_final(status: int, complaint: Complaint, *, told: bool) -> bool:
-    """Say whether an error result is the end of the job; `told`: the status has said so already.
+def is_denied(status: int, complaint: Complaint) -> bool:
+    """Say whether an error result is about the key, even that of a failed job: fal locks accounts at any time."""
+    return status in _DENIED and complaint.kind not in _OF_THE_JOB
 
-    Else a 429, a 5xx and the like may be about the question rather than about the job, unless the type says more. A
-    denied key is about the key even then: fal locks accounts at any time.
-    """
+
+def is_of_the_question(status: int, complaint: Complaint) -> bool:
+    """Say whether an error result may be about the question rather than about the job: a 429, a 5xx and the like."""
     if complaint.kind in _OF_THE_JOB:
-        return True
-    if status in _DENIED:
         return False
-    return told or (status < _SERVER and status not in _AGAIN | _UNDECIDED)
+    theirs = status >= _SERVER or status in _AGAIN | _UNDECIDED
+    return theirs or complaint.kind in _INFRASTRUCTURE | _BUSY or complaint.not_found
 
 
 def failure(status: int, complaint: Complaint, *, unbilled: bool, retryable: bool, cost: int | None) -> Failed:

@@ -1,19 +1,29 @@
 """What fal says about a job: status, result and billable units (docs.fal.ai/docs/api-reference/inference-api).
 
 The status is 202 while the job waits or runs and 200 when it is COMPLETED; both are read by their body. A failed job is
-COMPLETED with `error`; its result answers with the model's own 4xx or 5xx, whose body has the details.
+COMPLETED with `error`; its result answers with the model's own 4xx or 5xx, whose body has the details. An error that
+may be about the question rather than about the job is not believed at once (`doubts`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 import structlog
 
 from app.providers.base import Failed, Pending, Succeeded
-from app.providers.fal.errors import Complaint, failure, is_final, needs_retry, read_error, trouble
+from app.providers.fal.doubts import Unsure
+from app.providers.fal.errors import (
+    Complaint,
+    failure,
+    is_denied,
+    is_of_the_question,
+    needs_retry,
+    read_error,
+    trouble,
+)
 
 if TYPE_CHECKING:
     from app.domain.plain import Json
@@ -23,6 +33,7 @@ log = structlog.get_logger()
 
 _NO_LONGER = "fal.ai no longer has this request; results are kept for about an hour"
 _EARLY = "still in progress"  # fal gives this as text alone
+_GONE_FOR_GOOD = Unsure(Failed("media_unavailable", _NO_LONGER), "gone", of_age=True)
 _MOST_UNITS = 10**9
 _ACCEPTED, _BAD_REQUEST, _GONE, _SERVER = 202, 400, 404, 500
 
@@ -34,12 +45,12 @@ class Completed:
     error: Complaint | None = None
 
 
-def read_status(reply: Reply) -> Pending | Completed | Failed:
+def read_status(reply: Reply) -> Pending | Completed | Unsure:
     """Read a status answer. Raises Transient or Misconfigured where it says nothing about the job."""
     body = reply.body
     if not reply.ok:
         if reply.status == _GONE and read_error(reply):
-            return Failed("media_unavailable", _NO_LONGER)
+            return _GONE_FOR_GOOD
         raise trouble(reply, "a status question")
     if not isinstance(body, dict):
         raise trouble(reply, "a status question")
@@ -59,31 +70,61 @@ def read_status(reply: Reply) -> Pending | Completed | Failed:
             return Pending()
 
 
-def read_result(reply: Reply, told: Complaint | None, unit_price: float | None) -> Pending | Succeeded | Failed:
+def read_result(
+    reply: Reply, told: Complaint | None, unit_price: float | None
+) -> Pending | Succeeded | Failed | Unsure:
     """Read the result of a completed job; `told` is the failure its status told of.
 
     Raises Transient or Misconfigured where the answer is not about the job.
     """
-    units = billable_units(reply)
-    cost = micro_dollars(units, unit_price)
+    cost = micro_dollars(billable_units(reply), unit_price)
     if reply.ok:
-        if reply.status == _ACCEPTED:
-            return Pending()
-        if reply.body is None:
-            raise trouble(reply, "the question for a result")  # a cut or garbled answer: the result is still there
-        if url := video_url(reply.body):
-            return Succeeded(url=url, cost=cost)
-        wrong = told or read_error(reply) or Complaint("", "fal.ai completed the job without a video")
-        return Failed("provider_error", wrong.message, cost or None)
+        return _read_output(reply, told, cost)
     complaint = read_error(reply)
-    if complaint is None or not is_final(reply.status, complaint, told=told is not None):
+    if complaint is None or is_denied(reply.status, complaint):
         raise trouble(reply, "the question for a result")
     if reply.status == _BAD_REQUEST and _EARLY in complaint.message.casefold():
         return Pending()
-    if complaint.not_found and not told:
-        return Failed("media_unavailable", _NO_LONGER)
-    if told and (complaint.not_found or not complaint.kind):
-        complaint = Complaint(told.kind or complaint.kind, told.message if complaint.not_found else complaint.message)
+    if told:
+        return _told_end(reply, complaint, told, cost)
+    if complaint.not_found:
+        return _GONE_FOR_GOOD
+    if is_of_the_question(reply.status, complaint):
+        raise trouble(reply, "the question for a result")
+    end = _end(reply, complaint, cost)
+    return Unsure(end, f"{reply.status} {complaint.kind}") if end.elsewhere else end
+
+
+def _read_output(reply: Reply, told: Complaint | None, cost: int | None) -> Pending | Succeeded | Failed:
+    if reply.status == _ACCEPTED:
+        return Pending()
+    if reply.body is None:
+        raise trouble(reply, "the question for a result")  # a cut or garbled answer: the result is still there
+    if url := video_url(reply.body):
+        return Succeeded(url=url, cost=cost)
+    wrong = told or read_error(reply) or Complaint("", "fal.ai completed the job without a video")
+    return Failed("provider_error", wrong.message, cost or None)
+
+
+def _told_end(reply: Reply, complaint: Complaint, told: Complaint, cost: int | None) -> Failed | Unsure:
+    """Read the result of a job that failed, says its status. What may be about the question must be said twice.
+
+    Then the status knows best; where it names another kind of failure, nobody has said that it was not charged.
+    """
+    named = Complaint(complaint.kind or told.kind, complaint.message)
+    agreed = bool(told.kind) and (
+        told.kind == complaint.kind or (not complaint.kind and is_of_the_question(reply.status, told))
+    )
+    if not is_of_the_question(reply.status, complaint) or agreed:
+        return _end(reply, named, cost)
+    if told.kind or complaint.not_found:
+        end = _end(reply, Complaint(told.kind or complaint.kind, told.message), cost)
+        return Unsure(replace(end, elsewhere=False), f"{reply.status} {complaint.kind}")
+    return Unsure(_end(reply, complaint, cost), f"{reply.status} {complaint.kind}")
+
+
+def _end(reply: Reply, complaint: Complaint, cost: int | None) -> Failed:
+    units = billable_units(reply)
     unbilled = units == 0 or (units is None and reply.status >= _SERVER)  # DOC-FAQ: a 5xx is never billed
     return failure(reply.status, complaint, unbilled=unbilled, retryable=needs_retry(reply), cost=cost or None)
 

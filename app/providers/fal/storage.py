@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import mimetypes
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import httpx
+
 from app.providers.base import Placed, Rejected, Transient
-from app.providers.fal.errors import trouble
+from app.providers.fal.errors import unplaced
 from app.providers.http import FilePart, origin
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ SMALL = 64 << 10  # bytes; pictures up to here travel in the request
 LARGE = 90_000_000  # bytes; from here on @fal-ai/client uploads in parts
 PART = 10 << 20  # bytes
 _LONGEST_URL = 2048
+_HOSTS = ("fal.media", "fal.ai", "fal.run")  # fal's own, and all below them
+_HTTPS_PORT = 443
 
 
 class Storage:
@@ -58,9 +61,9 @@ class Storage:
         reply = await self._http.send("POST", url, json_body=asked)
         file_url, upload_url = reply.entry("file_url"), reply.entry("upload_url")
         if not reply.ok or not isinstance(file_url, str) or not isinstance(upload_url, str):
-            raise trouble(reply, "the start of an upload")
+            raise unplaced(reply, "the start of an upload")
         if not (self._is_safe(file_url) and self._is_safe(upload_url)):
-            raise Transient("fal.ai named an upload address that is not https")
+            raise Transient("fal.ai named an upload address that is not its own")
         if in_parts:
             await self._put_parts(upload_url, path, size, kind)
         else:
@@ -81,13 +84,23 @@ class Storage:
         headers = {"content-type": kind} if kind else {}
         reply = await self._http.send(method, url, content=data, json_body=body, headers=headers, with_key=False)
         if not reply.ok:
-            busy = reply.status == HTTPStatus.TOO_MANY_REQUESTS
-            raise Transient(f"fal.ai's storage answered {reply.status}", reply.retry_after, busy=busy)
+            raise unplaced(reply, "an upload")
         return reply.entry("etag")
 
     def _is_safe(self, url: str) -> bool:
-        """Say whether a file may go there: over https, or to the very host that was set up."""
-        return url.isascii() and url.isprintable() and url.startswith(("https://", f"{origin(self._rest)}/"))
+        """Say whether a file may go there: over https to a host of fal's, or to the very host that was set up."""
+        if not url.isascii() or not url.isprintable():
+            return False
+        try:
+            parsed = httpx.URL(url)  # as the client will read it
+        except httpx.InvalidURL:
+            return False
+        if parsed.userinfo:
+            return False
+        if url.startswith(f"{origin(self._rest)}/"):
+            return True
+        own = any(parsed.host == host or parsed.host.endswith(f".{host}") for host in _HOSTS)
+        return own and parsed.scheme == "https" and parsed.port in (None, _HTTPS_PORT)
 
 
 def _size(path: Path) -> int:
