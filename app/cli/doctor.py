@@ -16,6 +16,7 @@ import typer
 
 from app import children
 from app.cli.connection import find_running
+from app.cli.public_url import PublicUrlError, check_public_url
 from app.cli.terminal import load_settings, out
 from app.media.errors import MediaError
 from app.media.probe import inspect_video
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 _PYTHON = (3, 11)
 _FREE_GIB = 1.0
+_WITHOUT = {  # what a provider does where it cannot reach the gateway
+    "fal": "fal is asked for the end of each job, rather than telling it.",
+    "aimlapi": "Pictures travel in the requests to AI/ML API, which documents links only.",
+    "xai": "Videos travel in the requests to xAI, up to 50 MB.",
+}
 
 
 def doctor() -> None:
@@ -40,9 +46,9 @@ def doctor() -> None:
         _gateway(settings, running),
         *(_served(settings, running) if running else asyncio.run(_stopped(settings))),
         asyncio.run(_media(settings)),
-        *asyncio.run(_providers(settings)),
-        _callbacks(settings),
     ]
+    providers = asyncio.run(_providers(settings))
+    results += [*providers.values(), asyncio.run(_public_url(settings, tuple(providers), running=bool(running)))]
     raise typer.Exit(0 if all(results) else 1)
 
 
@@ -135,7 +141,7 @@ async def _renderer() -> bool:
     return _say("renderer", None, f"H.264 and AAC work ({facts.num_frames} frames, {facts.width}x{facts.height})")
 
 
-async def _providers(settings: Settings) -> list[bool]:
+async def _providers(settings: Settings) -> dict[str, bool]:
     """Ask each configured provider how it stands, without spending."""
     # The help should not wait for the framework.
     from app.startup import StartupError, build_providers, load_catalogue  # noqa: PLC0415
@@ -143,24 +149,32 @@ async def _providers(settings: Settings) -> list[bool]:
     try:
         providers = build_providers(settings, load_catalogue(settings), settings.data_dir / "scratch")
     except StartupError as error:
-        return [_say("providers", str(error), "")]
-    results: list[bool] = []
+        return {"providers": _say("providers", str(error), "")}
+    results: dict[str, bool] = {}
     for name, provider in providers.items():
         if isinstance(provider, Checks):
             try:
-                results.append(_say(name, None, await provider.check()))
+                results[name] = _say(name, None, await provider.check())
             except ProviderError as error:
-                results.append(_say(name, str(error), ""))
+                results[name] = _say(name, str(error), "")
         else:
-            results.append(_say(name, None, provider.title))
+            results[name] = _say(name, None, provider.title)
         await provider.close()
     return results
 
 
-def _callbacks(settings: Settings) -> bool:
-    if settings.public_url:
-        return _say("callbacks", None, f"providers tell of the end at {settings.public_url}/v1/callbacks")
-    return _say("callbacks", None, "REELGATE_PUBLIC_URL is unset: ends are found by polling, uploads go as data")
+async def _public_url(settings: Settings, providers: tuple[str, ...], *, running: bool) -> bool:
+    """Ask for the gateway at its public address, and say what comes of it for the providers that there are."""
+    if settings.public_url is None:
+        without = " ".join(_WITHOUT[name] for name in providers if name in _WITHOUT)
+        fact = f"REELGATE_PUBLIC_URL is unset: links begin with the address of the request. {without}"
+        return _say("public url", None, fact.rstrip())
+    try:
+        found = await check_public_url(settings.public_url, running=running)
+    except PublicUrlError as error:
+        return _say("public url", str(error), "")
+    told = f"; fal tells of the end at {settings.public_url}/v1/callbacks" if "fal" in providers else ""
+    return _say("public url", None, f"{found}{told}")
 
 
 def _gateway(settings: Settings, running: str | None) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from app.config import Settings
 from app.startup import lock
 from tests.cli.processes import served
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.cli.conftest import Run
 
@@ -77,3 +77,37 @@ def test_a_running_gateway_is_found_and_asked(run: Run, tmp_path: Path) -> None:
         assert "open: no key is needed" in said
         run("keys", "create", "ops", "--admin")
         assert "by the keys in `reelgate keys list`" in run("doctor").output
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000 is not https"),
+        ("http://videos.example.org", "http://videos.example.org is not https"),
+        ("https://10.0.0.5", "is at 10.0.0.5, which is not on the public internet"),
+        ("https://nobody.invalid", "its host is not found"),
+    ],
+)
+def test_a_public_url_that_no_provider_could_reach_fails_and_says_what_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("REELGATE_PUBLIC_URL", url)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "FAIL public url" in result.output
+    assert said in result.output
+    assert "REELGATE_PUBLIC_URL" in result.output.partition("FAIL public url")[2]
+    assert "fal" not in result.output
+
+
+def test_without_a_public_url_it_says_what_that_means_for_the_providers_there_are(
+    run: Run, monkeypatch: pytest.MonkeyPatch, unused_port: int
+) -> None:
+    said = run("doctor").output
+    assert "ok   public url REELGATE_PUBLIC_URL is unset: links begin with the address of the request.\n" in said
+    monkeypatch.setenv("FAL_KEY", "id:secret")
+    monkeypatch.setenv("REELGATE_FAL_API_URL", f"http://127.0.0.1:{unused_port}")
+    said = run("doctor").output
+    assert "fal is asked for the end of each job, rather than telling it." in said
+    assert "Pictures travel" not in said
+    assert "Videos travel" not in said
