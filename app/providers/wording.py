@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _POLICIES = r"(?:polic(?:y|ies)|guidelines?|terms|rules|safety)"
-_BLOCKED = re.compile(
-    rf"moderat|content[ _-]polic|usage[ _-]guidelines|nsfw|safety[ _-](?:system|filter|check)"
-    rf"|violat\w*\W+(?:\w+\W+){{0,4}}{_POLICIES}\b|{_POLICIES}\W+violat",
+_BLOCKED = re.compile(  # "the moderation service is down" is none
+    r"moderat(?!ion\W+(?:service|system)\b)|content[ _-]polic|usage[ _-]guidelines|nsfw"
+    rf"|safety[ _-](?:system|filter|check)|violat\w*\W+(?:\w+\W+){{0,4}}{_POLICIES}\b|{_POLICIES}\W+violat",
     re.IGNORECASE,
 )
 

@@ -21,9 +21,9 @@ from app.providers.base import (
     Pending,
     Placed,
     PlacesInputs,
-    Rejected,
     Succeeded,
     Transient,
+    Unfit,
 )
 from tests.upstreams.aimlapi import KEY, FakeAimlApi
 from tests.upstreams.aimlapi_shapes import FACE_NOT_FOUND
@@ -171,11 +171,49 @@ SHAPES: dict[str, tuple[Do, Pending | Succeeded | Failed]] = {
     ),
     "a plain failure that talks of moderation": (
         fail(error="the moderation service is asleep"),
-        Failed("provider_error", "AI/ML API: the moderation service is asleep", 0, elsewhere=True),
+        Failed("provider_error", "AI/ML API: the moderation service is asleep", 0),
     ),
     "a failure in a string": (
         fail(body="out of memory"),
-        Failed("provider_error", "AI/ML API: out of memory", 0, elsewhere=True),
+        Failed("provider_error", "AI/ML API: out of memory", 0),
+    ),
+    **{
+        f"moderation in words: {text}": (fail(error=text), Failed("moderation_blocked", f"AI/ML API: {text}", 0))
+        for text in (
+            "Generated video rejected by content moderation.",
+            "Your prompt violates our policy.",
+            "The content violates OpenAI's usage policies",
+            "500 Internal Server Error: the output was flagged by our safety system",
+        )
+    },
+    "moderation in the upstream's JSON": (
+        fail(body={"name": "Error", "message": '400 {"error": {"code": "content_policy_violation", "message": "no"}}'}),
+        Failed(
+            "moderation_blocked",
+            'AI/ML API: 400 {"error": {"code": "content_policy_violation", "message": "no"}}',
+            0,
+        ),
+    ),
+    "a bad request in the upstream's JSON": (
+        fail(body={"name": "Error", "message": '400 {"type": "invalid_request", "message": "no"}'}),
+        Failed("invalid_input", 'AI/ML API: 400 {"type": "invalid_request", "message": "no"}', 0),
+    ),
+    **{
+        f"their fault in words: {text}": (
+            fail(error=text),
+            Failed("provider_error", f"AI/ML API: {text}", 0, elsewhere=True),
+        )
+        for text in (
+            "Internal server error",
+            "Something wrong with the server. Please try again later.",
+            "The model is under maintenance",
+            "503 Service unavailable",
+            "Generation timeout",
+        )
+    },
+    "their fault only in words of the user": (
+        fail(error="cannot draw 'internal server error'"),
+        Failed("provider_error", "AI/ML API: cannot draw 'internal server error'", 0),
     ),
 }
 
@@ -221,11 +259,11 @@ async def test_inputs_are_links_and_only_an_image_may_travel_in_the_request(url:
         assert written.url == "data:image/png;base64,UE5H"
         assert written.warning is not None
         assert "REELGATE_PUBLIC_URL" in written.warning
-        with pytest.raises(Rejected, match="by link only"):
+        with pytest.raises(Unfit, match="by link only"):
             await provider.place_input(Input("video", file, content_type="video/mp4"))
         with file.open("wb") as big:
             big.truncate((10 << 20) + 1)
-        with pytest.raises(Rejected, match="at most 10 MiB"):
+        with pytest.raises(Unfit, match="at most 10 MiB"):
             await provider.place_input(replace(held, link=None))
 
 

@@ -39,7 +39,23 @@ def url(fake: FakeAimlApi, door: Door) -> str:  # noqa: ARG001 - behind it
 SUBMITS: dict[str, tuple[Do, type[ProviderError], str | None]] = {
     "400": (answer(400, errors.invalid("duration: Required")), Rejected, "invalid_input"),
     "400, older envelope": (answer(400, errors.invalid("x", form=1)), Rejected, "invalid_input"),
-    "400, moderation only in words": (answer(400, errors.error(400, "moderation says no")), Rejected, "invalid_input"),
+    "400, moderation only in words": (
+        answer(400, errors.error(400, "rejected by content moderation")),
+        Rejected,
+        "moderation_blocked",
+    ),
+    "400, moderation in the upstream's JSON": (
+        answer(400, errors.error(400, '400 {"type": "error", "error": {"type": "content_policy", "message": "no"}}')),
+        Rejected,
+        "moderation_blocked",
+    ),
+    "400, moderation in the upstream's JSON, older": (
+        answer(400, errors.error(400, '400 {"error": {"code": "content_moderated"}}', form=1)),
+        Rejected,
+        "moderation_blocked",
+    ),
+    "400, JSON that is none": (answer(400, errors.error(400, '400 {"error": {')), Rejected, "invalid_input"),
+    "400, errors without end": (answer(400, errors.error(400, '{"error":' * 3000)), Rejected, "invalid_input"),
     "400, moderation by its code": (
         answer(400, errors.error(400, "no", kind="err_content_moderation")),
         Rejected,
@@ -50,7 +66,7 @@ SUBMITS: dict[str, tuple[Do, type[ProviderError], str | None]] = {
         Rejected,
         "moderation_blocked",
     ),
-    "404, model is gone": (answer(404, errors.error(404, "Model is deprecated")), Rejected, "invalid_input"),
+    "404, model is gone": (answer(404, errors.error(404, "Model is deprecated")), Misconfigured, "provider_error"),
     "413": (answer(413, errors.error(413, "Payload Too Large")), Rejected, "invalid_input"),
     "422": (answer(422, errors.error(422, "cannot")), Rejected, "invalid_input"),
     "401": (answer(401, errors.no_key()), Misconfigured, "provider_error"),

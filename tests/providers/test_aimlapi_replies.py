@@ -71,8 +71,11 @@ def test_the_id_of_an_accepted_submit(reply: Reply, operation_id: str | None) ->
             for word in ("completed", "succeeded", "success", "done", "ready", "finished")
         ),
         *(
-            ({"status": word}, Failed("provider_error", f"AI/ML API: the job ended as '{word}'", 0, elsewhere=True))
-            for word in ("error", "failed", "cancelled", "canceled", "timeout", "timed_out")
+            ({"status": word}, Failed("provider_error", f"AI/ML API: the job ended as '{word}'", 0, elsewhere=theirs))
+            for word, theirs in (
+                *((word, False) for word in ("error", "failed", "cancelled", "canceled")),
+                *((word, True) for word in ("timeout", "timed_out")),
+            )
         ),
         ({"status": "expired"}, Failed("media_unavailable", "AI/ML API: the job ended as 'expired'")),
         ({"status": "completed", "video": FILM}, Succeeded(url=FILM)),

@@ -25,6 +25,7 @@ from app.providers.base import (
     Rejected,
     Succeeded,
     Transient,
+    Unfit,
 )
 from app.providers.xai.adapter import XaiProvider
 from tests.upstreams.behaviour import Do, Rule, answer, fail, never, no_video, shape
@@ -264,7 +265,7 @@ async def test_a_file_over_the_limit_is_refused(item: Input, limit: int, told: s
     with file.open("wb") as big:
         big.truncate(limit + 1)
     async with opened(url) as provider:
-        with pytest.raises(Rejected, match=told):
+        with pytest.raises(Unfit, match=told):
             await provider.place_input(replace(item, path=file))
 
 

@@ -62,7 +62,16 @@ SUBMITS: dict[str, tuple[Do, type[ProviderError], str | None]] = {
         Rejected,
         "moderation_blocked",
     ),
-    "404, no such model": (answer(404, error("not-found", "The model x does not exist.")), Rejected, "invalid_input"),
+    "404, no such model": (
+        answer(404, error("not-found", "The model x does not exist or your team t-1 does not have access to it.")),
+        Misconfigured,
+        "provider_error",
+    ),
+    "400, against a policy": (
+        answer(400, error(INVALID, "The prompt violates our policy.")),
+        Rejected,
+        "moderation_blocked",
+    ),
     "413": (answer(413, error("", "Payload too large", "bare")), Rejected, "invalid_input"),
     "415": (answer(415, error(INVALID, "Expected JSON")), Rejected, "invalid_input"),
     "422": (answer(422, error(INVALID, MOVED)), Rejected, "invalid_input"),
@@ -112,6 +121,9 @@ async def test_a_refused_submit_says_who_must_act_and_whether_it_is_known(
     assert type(caught.value) is kind
     assert getattr(caught.value, "code", None) == code
     assert KEY not in str(caught.value)
+    if kind in {Misconfigured, Transient}:  # what they say of the operator's account is for the log alone
+        assert "team" not in str(caught.value)
+        assert str(do.status) in caught.value.said
     assert fake.ledger.arrivals["submit"] == 1
 
 

@@ -72,7 +72,12 @@ def test_ticks_are_micro_dollars_half_up(ticks: Json, cost: int | None) -> None:
         (
             200,
             {"status": "failed", "error": {"code": "internal_error"}},
-            Failed("provider_error", "xAI: internal_error", elsewhere=True),
+            Failed("provider_error", "xAI: internal_error"),
+        ),
+        (
+            200,
+            {"status": "failed", "error": {"code": "internal_error"}, "usage": {"cost_in_usd_ticks": 0}},
+            Failed("provider_error", "xAI: internal_error", 0, elsewhere=True),
         ),
         (
             200,

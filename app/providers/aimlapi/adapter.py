@@ -34,7 +34,7 @@ from app.providers.aimlapi.replies import (
     read_trouble,
     unknown_word,
 )
-from app.providers.base import Placed, Rejected
+from app.providers.base import Placed, Unfit
 from app.providers.http import Http
 
 if TYPE_CHECKING:
@@ -89,12 +89,17 @@ class AimlApiProvider:
             log.warning("unknown status", provider=self.name, word=word, operation=operation["id"])
         return status
 
+    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
+        """Return the handle of a generation known by its id alone; every endpoint's are asked for in the same way."""
+        del endpoint
+        return {"id": upstream_id}
+
     async def place_input(self, item: Input) -> Placed:
         """Name the caller's own link or ours; else write an image into the request, which nobody promises to work."""
         if address := item.url or item.link:
             return Placed(address)
         if item.kind == "video" or item.path is None:
-            raise Rejected("AI/ML API reads videos by link only: send a public https link, or set REELGATE_PUBLIC_URL.")
+            raise Unfit("AI/ML API reads videos by link only: send a public https link, or set REELGATE_PUBLIC_URL.")
         return Placed(await asyncio.to_thread(_data_uri, item.path, item.content_type), _UNDOCUMENTED)
 
     async def find_submission(self, sent: Sent) -> Operation | None:
@@ -126,7 +131,7 @@ def client_id(submission_id: str) -> str:
 def _data_uri(path: Path, content_type: str) -> str:
     size = path.stat().st_size
     if size > _IMAGE_LIMIT:
-        raise Rejected(
+        raise Unfit(
             f"The image has {size / (1 << 20):.1f} MiB; without a link AI/ML API gets at most {_IMAGE_LIMIT >> 20} MiB."
         )
     return f"data:{content_type};base64,{base64.b64encode(path.read_bytes()).decode()}"

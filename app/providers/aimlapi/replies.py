@@ -2,7 +2,9 @@
 
 Errors come in two envelopes: `{"message", "path", "requestId", "statusCode", "timestamp"}` (docs.aimlapi.com, errors)
 and `{"title", "status", "message", "error": {"name", "message", "data": {"kind"}}}` (seen in 2026). `message` can be a
-list of strings. Failed requests are not billed (docs.aimlapi.com/capabilities/request-tracing-and-cost).
+list of strings, and can have the upstream's own JSON in it: `400 {"type": "error", …}`. Where the words for machines do
+not tell whose fault it was, those for people do. Failed requests are not billed
+(docs.aimlapi.com/capabilities/request-tracing-and-cost).
 
 The words of `status` drift: the specification has queued, generating, completed and error, the vendor's own samples end
 with "succeeded", its SDK and its n8n node know more. So they are read by sets.
@@ -10,12 +12,15 @@ with "succeeded", its SDK and its n8n node know more. So they are read by sets.
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.wording import busy, no_balance, not_allowed, not_offered, speaks_of_moderation, wrong_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from app.providers.base import ProviderError
     from app.providers.http import Reply
 
+_TITLE = "AI/ML API"
 _RUNNING = frozenset({"queued", "generating", "waiting", "active", "processing", "pending", "in_progress", "running"})
 _DONE = frozenset({"completed", "succeeded", "success", "done", "ready", "finished"})
 _FAILED = frozenset({"error", "failed", "cancelled", "canceled", "timeout", "timed_out", "expired"})
@@ -40,7 +46,14 @@ _CREDITS_OUT_TEXT = "run out of credits"  # the older envelope has nothing else 
 _MODERATED = re.compile(r"moderat|policy|safety|nsfw", re.IGNORECASE)
 _BUSY = re.compile(r"too_?many_?requests|(rate|concurrency)_?limit", re.IGNORECASE)
 _INVALID = re.compile(r"bad_?request|unprocessable|validation|invalid", re.IGNORECASE)
-_SERVERS_FAULT = re.compile(r"internal|server|timeout|unavailable|downstream|gateway", re.IGNORECASE)
+_SERVERS_FAULT = re.compile(r"internal|server|time[d_ ]*out|unavailable|downstream|gateway", re.IGNORECASE)
+_SERVERS_TEXT = re.compile(  # as documented (docs.aimlapi.com, errors)
+    r"(?:5\d\d )?(?:internal server error|something wrong with the server|the model is under maintenance"
+    r"|bad gateway|service unavailable|generation timeout)",
+    re.IGNORECASE,
+)
+_LATE = frozenset({"timeout", "timed_out"})
+_DEEPEST = 5  # errors within errors
 
 
 def read_accepted(reply: Reply) -> Operation | None:
@@ -68,13 +81,15 @@ def read_refusal(reply: Reply) -> ProviderError:
 
     Only a 4xx in the provider's own words says that nothing was accepted; anything else leaves it unknown.
     """
-    said = f"AI/ML API answered HTTP {reply.status}: {_said(reply)}"
+    said = _told(reply)
     if not _is_refusal(reply):
         return Indeterminate(said, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
-    if fault := _operators_fault(reply, said):
+    if fault := _operators_fault(reply):
         return fault
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS or any(map(_BUSY.search, _kinds(reply.body))):
-        return Transient(said, reply.retry_after, busy=True)
+    if reply.status == HTTPStatus.NOT_FOUND:  # of a submit: "unknown path or resource; also deprecated models"
+        return Misconfigured(not_offered(_TITLE), said=said)
+    if _is_busy(reply):
+        return Transient(busy(_TITLE), reply.retry_after, busy=True, said=said)
     return Rejected(said, "moderation_blocked" if _is_moderated(reply.body) else "invalid_input")
 
 
@@ -84,8 +99,11 @@ def read_trouble(reply: Reply) -> Misconfigured | Transient:
     Polls of accepted jobs were seen to end in HTTP 524 and in "Inference not found" for a while, so no such answer ends
     a paid job.
     """
-    error = read_refusal(reply)
-    return error if isinstance(error, Misconfigured) else Transient(str(error), reply.retry_after)
+    if _is_refusal(reply) and (fault := _operators_fault(reply)):
+        return fault
+    if _is_busy(reply):
+        return Transient(busy(_TITLE), reply.retry_after, busy=True, said=_told(reply))
+    return Transient(_told(reply), reply.retry_after)
 
 
 def read_status(reply: Reply, cost: int | None = None) -> Pending | Succeeded | Failed:
@@ -117,31 +135,43 @@ def read_balance(reply: Reply) -> str:
         return "the key works; the balance is not told"
     line = f"balance ${balance:.2f}"
     if balance <= 0:
-        raise Misconfigured(f"AI/ML API: {line}. Top up at aimlapi.com.", "provider_balance_exhausted")
+        raise Misconfigured(no_balance(_TITLE), "provider_balance_exhausted", said=f"{line}: top up at aimlapi.com")
     return line
 
 
 def _failure(word: str, error: Json) -> Failed:
-    """Read any of the error's shapes: {name, message}, an upstream's {detail: [{loc, msg, type}]}, a string."""
+    """Read any of the error's shapes: {name, message}, an upstream's {detail: [{loc, msg, type}]}, a string.
+
+    No failure is billed, whatever an answer repeats of the hold; but only what is known to be a fault of theirs may be
+    tried elsewhere.
+    """
     message = f"AI/ML API: {_text(error)[:_SHOWN] or f'the job ended as {word!r}'}"
     kinds = list(_kinds(error))
     if _is_moderated(error):
         return Failed("moderation_blocked", message, 0)
     if word == "expired":  # perhaps it was ready, and so charged: no document says
         return Failed("media_unavailable", message)
-    if (_names_a_field(error) or any(map(_INVALID.search, kinds))) and not any(map(_SERVERS_FAULT.search, kinds)):
+    theirs = word in _LATE or any(map(_SERVERS_FAULT.search, kinds)) or bool(_SERVERS_TEXT.match(_text(error)))
+    if not theirs and (_names_a_field(error) or any(map(_INVALID.search, kinds))):
         return Failed("invalid_input", message, 0)
-    return Failed("provider_error", message, 0, elsewhere=True)
+    return Failed("provider_error", message, 0, elsewhere=theirs)
 
 
-def _operators_fault(reply: Reply, said: str) -> Misconfigured | None:
+def _operators_fault(reply: Reply) -> Misconfigured | None:
+    said = _told(reply)
     if reply.status == HTTPStatus.UNAUTHORIZED:
-        return Misconfigured("AI/ML API does not accept the key (HTTP 401): check AIMLAPI_KEY.")
+        return Misconfigured(wrong_key(_TITLE, "AIMLAPI_KEY"), said=said)
     if _is_out_of_credits(reply):
-        return Misconfigured(said, "provider_balance_exhausted")
+        return Misconfigured(no_balance(_TITLE), "provider_balance_exhausted", said=said)
     if reply.status == HTTPStatus.FORBIDDEN and not _is_moderated(reply.body):
-        return Misconfigured(said)
+        return Misconfigured(not_allowed(_TITLE), said=said)
     return None
+
+
+def _is_busy(reply: Reply) -> bool:
+    return _is_refusal(reply) and (
+        reply.status == HTTPStatus.TOO_MANY_REQUESTS or any(map(_BUSY.search, _kinds(reply.body)))
+    )
 
 
 def _is_refusal(reply: Reply) -> bool:
@@ -173,26 +203,42 @@ def _video_url(video: Json) -> str | None:
 
 
 def _is_moderated(error: Json) -> bool:
-    return any(map(_MODERATED.search, _kinds(error)))
+    return any(map(_MODERATED.search, _kinds(error))) or speaks_of_moderation(_text(error))
 
 
-def _kinds(error: Json) -> Iterator[str]:
-    """Yield the machine-readable words of an error, however deep they are."""
+def _kinds(error: Json, depth: int = 0) -> Iterator[str]:
+    """Yield the machine-readable words of an error, however deep they are, also in JSON within its text."""
+    if depth > _DEEPEST:
+        return
     if isinstance(error, list):
         for item in error:
-            yield from _kinds(item)
+            yield from _kinds(item, depth + 1)
     elif isinstance(error, dict):
         for name, value in error.items():
             if isinstance(value, str) and name in {"name", "type", "kind", "code", "error_type"}:
                 yield value
-            elif name in {"error", "data", "detail"}:
-                yield from _kinds(value)
+            elif name in {"error", "data", "detail", "message"}:
+                yield from _kinds(value, depth + 1)
+    elif isinstance(error, str):
+        yield from _kinds(_embedded(error), depth + 1)
+
+
+def _embedded(text: str) -> Json:
+    """Return the upstream's JSON object in a text such as `400 {"type": "error", …}`; None where there is none."""
+    with suppress(ValueError, RecursionError):
+        found, _end = json.JSONDecoder().raw_decode(text[text.index("{") :])
+        return found if isinstance(found, dict) else None
+    return None
 
 
 def _names_a_field(error: Json) -> bool:
     """Say whether an upstream's error is about the request: `{"detail": [{"loc": ["body", …], …}]}`."""
     details = error.get("detail") if isinstance(error, dict) else None
     return isinstance(details, list) and any(isinstance(item, dict) and "loc" in item for item in details)
+
+
+def _told(reply: Reply) -> str:
+    return f"AI/ML API answered HTTP {reply.status}: {_said(reply)}"
 
 
 def _said(reply: Reply) -> str:

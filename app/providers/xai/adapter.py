@@ -26,7 +26,7 @@ import structlog
 
 from app.domain.catalogue import Mode
 from app.domain.formats import AUTO
-from app.providers.base import Placed, Rejected
+from app.providers.base import Placed, Rejected, Unfit
 from app.providers.http import Http
 from app.providers.payload import prompt_text
 from app.providers.xai.replies import (
@@ -77,6 +77,11 @@ class XaiProvider:
         if word := unknown_word(reply):
             log.warning("unknown status", provider=self.name, word=word, operation=operation["id"])
         return status
+
+    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
+        """Return the handle of a request known by its id alone; every endpoint's are asked for in the same way."""
+        del endpoint
+        return {"id": upstream_id}
 
     async def place_input(self, item: Input) -> Placed:
         """Name the caller's own link, else write the file into the request; a video is better linked than written."""
@@ -138,7 +143,7 @@ def _plain(extra: dict[str, object]) -> dict[str, Json]:
 def _data_uri(path: Path, content_type: str, kind: str) -> str:
     size, limit = path.stat().st_size, _LIMITS[kind]
     if size > limit:
-        raise Rejected(
+        raise Unfit(
             f"xAI takes an {kind} of at most {limit / (1 << 20):.3g} MiB; this one has {size / (1 << 20):.1f} MiB."
         )
     return f"data:{content_type};base64,{base64.b64encode(path.read_bytes()).decode()}"

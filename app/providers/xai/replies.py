@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.wording import busy, no_balance, not_allowed, not_offered, speaks_of_moderation, wrong_key
 
 if TYPE_CHECKING:
     from app.domain.jobs import Operation
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from app.providers.http import Reply
 
 # pending, done, failed and expired are documented; the others are what resellers of the same API say.
+_TITLE = "xAI"
 _RUNNING = frozenset({"pending", "queued", "processing", "in_progress", "running"})
 _DONE = frozenset({"done", "completed", "succeeded"})
 _FAILED = frozenset({"failed", "error"})
@@ -37,7 +39,6 @@ _FULL = 99  # percent, while it runs
 
 _BUSY = "resource_exhausted"
 _SERVERS_FAULT = frozenset({"service_unavailable", "internal_error", "unavailable", "internal"})
-_BLOCKED = re.compile(r"moderat|usage[ _-]guidelines|content[ _-]policy", re.IGNORECASE)
 _WRONG_KEY = re.compile(r"incorrect(?: |%20)api(?: |%20)key", re.IGNORECASE)  # HTTP 400 (continuedev/continue #10778)
 _NO_RETENTION = re.compile(r"zero data retention", re.IGNORECASE)  # the account's own rule, not the user's input
 # HTTP 429 or 403 (continuedev/continue #10373, warpdotdev/warp #14863)
@@ -67,20 +68,25 @@ def read_refusal(reply: Reply) -> ProviderError:
 
     Only a 4xx in the provider's own words says that nothing was accepted; anything else leaves it unknown.
     """
-    said = f"xAI answered HTTP {reply.status}: {_said(reply)}"
+    said = _told(reply)
     if not _is_refusal(reply):
         return Indeterminate(said, busy=reply.status == HTTPStatus.TOO_MANY_REQUESTS)
-    if fault := _operators_fault(reply, said):
+    if fault := _operators_fault(reply):
         return fault
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS or _code(reply) == _BUSY:
-        return Transient(said, reply.retry_after, busy=True)
+    if reply.status == HTTPStatus.NOT_FOUND:  # of a submit: no such model, or not for this account
+        return Misconfigured(not_offered(_TITLE), said=said)
+    if _is_busy(reply):
+        return Transient(busy(_TITLE), reply.retry_after, busy=True, said=said)
     return Rejected(said, "moderation_blocked" if _is_blocked(reply) else "invalid_input", read_cost(reply) or None)
 
 
 def read_trouble(reply: Reply) -> Misconfigured | Transient:
     """Say what an error means that is not about a submit: the operator's fault, or ask again."""
-    error = read_refusal(reply)
-    return error if isinstance(error, Misconfigured) else Transient(str(error), reply.retry_after)
+    if _is_refusal(reply) and (fault := _operators_fault(reply)):
+        return fault
+    if _is_busy(reply):
+        return Transient(busy(_TITLE), reply.retry_after, busy=True, said=_told(reply))
+    return Transient(_told(reply), reply.retry_after)
 
 
 def read_status(reply: Reply) -> Pending | Succeeded | Failed:
@@ -125,11 +131,14 @@ def _finished(reply: Reply) -> Succeeded | Failed:
 
 
 def _failure(reply: Reply) -> Failed:
-    """Read a failed job: invalid_argument stands for a refused input and for moderation."""
+    """Read a failed job: invalid_argument stands for a refused input and for moderation.
+
+    A failure of theirs may be tried elsewhere where xAI says that it charged nothing; saying nothing is not enough.
+    """
     code, cost = _code(reply), read_cost(reply)
     message = f"xAI: {_text(reply) or code or 'the job failed'}"
     if code in _SERVERS_FAULT:
-        return Failed("provider_error", message, cost, elsewhere=not cost)
+        return Failed("provider_error", message, cost, elsewhere=cost == 0)
     if _is_blocked(reply):
         return Failed("moderation_blocked", message, cost)
     if code.endswith("invalid_argument"):
@@ -156,15 +165,20 @@ def _is_client_error(reply: Reply) -> bool:
     return 400 <= reply.status < 500 and reply.status != HTTPStatus.TOO_MANY_REQUESTS  # noqa: PLR2004 - 4xx
 
 
-def _operators_fault(reply: Reply, said: str) -> Misconfigured | None:
+def _operators_fault(reply: Reply) -> Misconfigured | None:
+    said = _told(reply)
     if reply.status == HTTPStatus.UNAUTHORIZED or _WRONG_KEY.match(_text(reply)):
-        return Misconfigured("xAI does not accept the key: check XAI_API_KEY.")
+        return Misconfigured(wrong_key(_TITLE, "XAI_API_KEY"), said=said)
     may_be_money = reply.status in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
     if reply.status == HTTPStatus.PAYMENT_REQUIRED or (may_be_money and _NO_CREDITS.search(said)):
-        return Misconfigured(said, "provider_balance_exhausted")
+        return Misconfigured(no_balance(_TITLE), "provider_balance_exhausted", said=said)
     if (reply.status == HTTPStatus.FORBIDDEN and not _is_blocked(reply)) or _NO_RETENTION.match(_text(reply)):
-        return Misconfigured(said)
+        return Misconfigured(not_allowed(_TITLE), said=said)
     return None
+
+
+def _is_busy(reply: Reply) -> bool:
+    return _is_refusal(reply) and (reply.status == HTTPStatus.TOO_MANY_REQUESTS or _code(reply) == _BUSY)
 
 
 def _is_refusal(reply: Reply) -> bool:
@@ -176,7 +190,7 @@ def _is_refusal(reply: Reply) -> bool:
 
 def _is_blocked(reply: Reply) -> bool:
     reason = reply.entry("block_reason") or reply.entry("error", "block_reason")
-    return bool(reason or _BLOCKED.search(f"{_code(reply)} {_text(reply)}"))
+    return bool(reason) or speaks_of_moderation(f"{_code(reply)} {_text(reply)}")
 
 
 def _code(reply: Reply) -> str:
@@ -190,6 +204,10 @@ def _text(reply: Reply) -> str:
     """Return the error's words for people."""
     places = (reply.entry("error"), reply.entry("error", "message"), reply.entry("message"))
     return next((text.strip()[:_SHOWN] for text in places if isinstance(text, str)), "")
+
+
+def _told(reply: Reply) -> str:
+    return f"xAI answered HTTP {reply.status}: {_said(reply)}"
 
 
 def _said(reply: Reply) -> str:
