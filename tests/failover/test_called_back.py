@@ -113,11 +113,21 @@ def test_a_submission_whose_answer_was_lost_is_adopted_by_its_callback(system: S
     assert system.arrived("fal") == 1
 
 
-def test_a_callback_after_the_submission_was_given_up_does_not_revive_it(system: System, door: Doorway) -> None:
-    system.misbehave("fal", Rule(on="submit", do=accept_then(cut())), Rule(on="callback", do=late(HOUR)))
+def test_two_that_say_the_same_adopt_their_own_by_their_callbacks(system: System, door: Doorway) -> None:
+    system.misbehave("fal", Rule(on="submit", do=accept_then(cut()), times=2))
+    ids = [system.create(), system.create()]
+    assert [system.wait(video_id, timeout=10)["status"] for video_id in ids] == ["completed", "completed"]
+    upstream_ids = {system.get(video_id)["metadata"]["upstream_id"] for video_id in ids}
+    assert upstream_ids == {paid.request_id for paid in system.fal.ledger.paid()}
+    assert (door.statuses(), system.arrived("fal")) == ([200, 200], 2)
+
+
+def test_a_callback_after_the_submission_was_given_up_adopts_it_all_the_same(system: System, door: Doorway) -> None:
+    system.fal.settings.list_lag = 100 * HOUR
+    system.misbehave("fal", Rule(on="submit", do=accept_then(cut())), Rule(on="callback", do=late(200)))
     video = system.outlast(system.create())
     assert video["error"]["code"] == "submission_unknown"
-    system.fal.clock.advance(10 * HOUR)
-    system.until(lambda: door.passed)
-    assert system.get(video["id"]) == video
-    assert system.paid() == {"fal": 1}
+    system.fal.clock.advance(200)
+    system.until(lambda: system.get(video["id"])["status"] == "completed")
+    assert door.statuses() == [200]
+    assert system.only_paid("fal").charged == PRICE

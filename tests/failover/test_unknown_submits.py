@@ -1,14 +1,16 @@
-"""Nobody knows whether the submit was accepted: it may be paid, so it is never sent again, to anyone."""
+"""Nobody knows whether the submit was accepted: it is looked for, and never sent again, as it may be paid."""
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.failover.system import story
-from tests.upstreams.behaviour import Rule, accept_then, answer, cut, hang, html
+from tests.upstreams.behaviour import Do, Rule, accept_then, answer, cut, garbage, hang, html
 
 if TYPE_CHECKING:
     from tests.failover.system import System
@@ -27,20 +29,131 @@ UNKNOWN = {
 }
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up waiting for an answer soon."""
+    monkeypatch.setattr("app.providers.http._PATIENCE", httpx.Timeout(0.5))
+
+
+def lost(system: System, provider: str, *names: str, start: bool = True) -> list[str]:
+    """Order the same video once for each way to lose the answer to it; return their ids once all are lost."""
+    if start:
+        system.start(providers=(provider,))
+    system.misbehave(provider, *(Rule(on="submit", do=UNKNOWN[name]) for name in names))
+    ids = [system.create() for _name in names]
+    system.until(lambda: not any(rule.on == "submit" for rule in system.fakes[provider].rules.pending()))
+    return ids
+
+
+def look(system: System, provider: str) -> None:
+    """Let half minutes pass until the provider has been asked again, and has answered or was given up on."""
+    asked = system.arrived(provider, "list")
+    for _half_minute in range(5):
+        system.advance(31)
+        time.sleep(0.8)
+        if system.arrived(provider, "list") > asked:
+            return
+    raise AssertionError("it was not asked again")
+
+
+def owners(system: System) -> dict[str, str]:
+    """Return which submission of ours owns what at the provider, as our own database has it."""
+    with sqlite3.connect(system.gateway.data_dir / "reelgate.sqlite3") as database:
+        rows = database.execute("select json_extract(operation, '$.id'), id from submissions where operation != ''")
+        return dict(rows.fetchall())
+
+
 @pytest.mark.parametrize("name", UNKNOWN)
 @pytest.mark.parametrize("first", ["fal", "aimlapi", "xai"])
-def test_a_submit_of_unknown_fate_is_never_sent_again_to_anyone(
-    system: System, monkeypatch: pytest.MonkeyPatch, name: str, first: str
-) -> None:
-    monkeypatch.setattr("app.providers.http._PATIENCE", httpx.Timeout(0.5))
-    system.misbehave(first, Rule(on="submit", do=UNKNOWN[name]))
+def test_a_submit_of_unknown_fate_is_never_sent_again_to_anyone(system: System, name: str, first: str) -> None:
     others = [other for other in ("fal", "aimlapi", "xai") if other != first]
     system.start(providers=(first, *others))
-    video_id = system.create()
-    system.until(lambda: not system.fakes[first].rules.pending())
+    (video_id,) = lost(system, first, name, start=False)
     assert system.get(video_id)["status"] == "queued"
     video = system.outlast(video_id)
-    assert (video["status"], video["error"]["code"]) == ("failed", "submission_unknown")
-    assert story(video) == [(first, "unknown", "submission_unknown")]
-    assert system.paid() == ({first: 1} if name.startswith("paid") else {})
+    if name.startswith("paid") and first != "xai":  # whose listing would need every film stored with them
+        assert (video["status"], story(video)) == ("completed", [(first, "completed", None)])
+        assert system.only_paid(first).request_id == video["metadata"]["upstream_id"]
+        assert video["metadata"]["cost"] == system.charged()[first] / 1e6
+    else:
+        assert (video["status"], video["error"]["code"]) == ("failed", "submission_unknown")
+        assert story(video) == [(first, "unknown", "submission_unknown")]
+        assert system.paid() == ({first: 1} if name.startswith("paid") else {})
+    assert system.arrived(first) == (0 if name == "cut-unread" else 1)
     assert [system.arrived(other) for other in others] == [0, 0]
+
+
+@pytest.mark.parametrize("provider", ["fal", "aimlapi"])
+def test_a_job_that_is_listed_late_is_adopted_then(system: System, provider: str) -> None:
+    system.fal.settings.list_lag = system.aimlapi.log_lag = 300
+    (video_id,) = lost(system, provider, "paid-then-cut")
+    for _look in range(3):
+        look(system, provider)
+    assert system.get(video_id)["status"] == "queued"
+    system.fakes[provider].clock.advance(300)
+    look(system, provider)
+    assert system.wait(video_id)["status"] == "completed"
+    assert (system.paid(), system.arrived(provider)) == ({provider: 1}, 1)
+
+
+@pytest.mark.parametrize("failing", [html(502), answer(401, {"detail": "No user found"}), garbage(), cut(), hang()])
+@pytest.mark.parametrize("provider", ["fal", "aimlapi"])
+def test_a_listing_that_fails_is_asked_again_and_nothing_is_sent_again(
+    system: System, provider: str, failing: Do
+) -> None:
+    system.misbehave(provider, Rule(on="list", do=failing, times=2))
+    (video_id,) = lost(system, provider, "paid-then-cut")
+    for _look in range(3):
+        look(system, provider)
+    assert system.wait(video_id)["status"] == "completed"
+    assert (system.paid(), system.arrived(provider)) == ({provider: 1}, 1)
+
+
+@pytest.mark.parametrize("provider", ["fal", "aimlapi"])
+def test_a_listing_that_never_answers_ends_as_unknown_all_the_same(system: System, provider: str) -> None:
+    system.misbehave(provider, Rule(on="list", do=html(502), times=None))
+    (video_id,) = lost(system, provider, "paid-then-cut")
+    assert system.outlast(video_id)["error"]["code"] == "submission_unknown"
+    assert (system.paid(), system.arrived(provider)) == ({provider: 1}, 1)
+
+
+def test_two_that_say_the_same_adopt_their_own_where_our_id_is_listed(system: System) -> None:
+    ids = lost(system, "aimlapi", "paid-then-cut", "paid-then-500")
+    videos = [system.outlast(video_id) for video_id in ids]
+    assert [video["status"] for video in videos] == ["completed", "completed"]
+    paid = system.aimlapi.ledger.paid()
+    assert owners(system) == {each.request_id: each.headers["x-client-request-id"] for each in paid}
+    assert (len(paid), system.arrived("aimlapi")) == (2, 2)
+
+
+def test_two_that_say_the_same_adopt_nothing_where_nothing_tells_them_apart(system: System) -> None:
+    ids = lost(system, "fal", "paid-then-cut", "paid-then-500")
+    videos = [system.outlast(video_id) for video_id in ids]
+    assert [video["error"]["code"] for video in videos] == ["submission_unknown"] * 2
+    assert (system.paid(), system.arrived("fal")) == ({"fal": 2}, 2)
+
+
+def test_a_job_that_may_be_the_other_ones_is_not_adopted(system: System) -> None:
+    ids = lost(system, "fal", "cut", "paid-then-cut")
+    videos = [system.outlast(video_id) for video_id in ids]
+    assert [video["error"]["code"] for video in videos] == ["submission_unknown"] * 2
+    assert (system.paid(), system.arrived("fal")) == ({"fal": 1}, 2)
+
+
+def test_a_job_that_is_known_to_be_anothers_is_not_adopted(system: System) -> None:
+    system.start(providers=("fal",))
+    first = system.wait(system.create())
+    (video_id,) = lost(system, "fal", "cut", start=False)
+    assert system.outlast(video_id)["error"]["code"] == "submission_unknown"
+    assert system.only_paid("fal").request_id == first["metadata"]["upstream_id"]
+
+
+def test_two_that_say_different_things_adopt_their_own(system: System) -> None:
+    system.start(providers=("fal",))
+    system.misbehave("fal", Rule(on="submit", do=UNKNOWN["paid-then-cut"], times=2))
+    ids = [system.create(prompt=prompt) for prompt in ("a storm", "a calm")]
+    system.until(lambda: not system.fal.rules.pending())
+    videos = [system.outlast(video_id) for video_id in ids]
+    assert [video["status"] for video in videos] == ["completed", "completed"]
+    said = {paid.request_id: paid.body["prompt"] for paid in system.fal.ledger.paid()}
+    assert [said[video["metadata"]["upstream_id"]] for video in videos] == ["a storm", "a calm"]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _LONGEST = timedelta(days=92)
 _CALLS, _WINDOW = 200, 60.0  # calls per seconds
+_OF_LOGS = frozenset({"period", "start", "end", "key_prefix", "model", "status", "limit", "offset"})
 _TYPE = "internal/video-generations/submit"
 
 
@@ -169,6 +170,8 @@ def _window(query: QueryParams, now: float) -> tuple[float, float]:
 
 
 def _statuses(query: QueryParams) -> list[str]:
+    if unknown := set(query) - _OF_LOGS:  # what it says to one is not documented
+        raise ValueError(f"Unrecognized key(s) in object: {sorted(unknown)}")
     statuses = query.getlist("status")
     if set(statuses) - {"succeeded", "failed"}:
         raise ValueError("status: Invalid enum value. Expected 'succeeded' | 'failed'")

@@ -91,14 +91,14 @@ class FakeFal:
 
     def classify(self, method: str, path: str, body: bytes) -> tuple[str, dict[str, str]]:
         """Say which call this is, for rules, and what they may match."""
+        if path.startswith("/v1/models/requests"):  # looks like a request's own address
+            return "list", {}
         if found := _REQUEST.fullmatch(path):
             call = {"/status": "status", "/status/stream": "stream", "/cancel": "cancel"}.get(found["call"], "result")
             return call, self._facts(self.jobs.get(found["id"]))
         if path.startswith(("/storage", "/files")):
             job = next((job for job in self.jobs.values() if job.media_path == path), None)
             return ("media", self._facts(job)) if method == "GET" else ("upload", {})
-        if path.startswith("/v1/models/requests"):
-            return "list", {}
         if method != "POST":
             return "other", {}
         try:

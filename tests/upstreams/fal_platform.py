@@ -1,11 +1,15 @@
 """The platform API of the fake fal.ai: prices and the list of requests (fal.md §7, reliability.md §3.1).
 
-The list's item fields are as public clients read them; only finished requests are in it, newest end first, unless told
-otherwise: whether the real one shows running requests, and its lag, is not known.
+Parameters and item fields of the list are those of docs.fal.ai/platform-apis/v1/models/requests/by-endpoint. Newest end
+first; only finished requests are in it unless told otherwise: whether the real one shows running requests, what `start`
+and `end` speak of, and its lag are not known. What it says to a parameter it does not know is not documented; this one
+refuses it, so that nothing is asked that no document names.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +24,10 @@ if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
 
 _DAY = 24 * 3600.0
-_PAGE = 100
+_PAGE, _LONGEST_PAGE = 50, 100
 _MOST_ENDPOINTS = 50
+_STATUSES = ("success", "error", "user_error")
+_KNOWN = frozenset({"endpoint_id", "start", "end", "status", "request_id", "limit", "cursor", "expand"})
 
 
 def _wrong(message: str) -> Response:
@@ -44,17 +50,21 @@ def prices(query: QueryParams) -> Response:
 
 def requests_by_endpoint(query: QueryParams, jobs: Iterable[Job], now: float, *, lag: float, running: bool) -> Response:
     """Answer GET /v1/models/requests/by-endpoint."""
+    if unknown := set(query) - _KNOWN:
+        return _wrong(f"unknown parameters: {', '.join(sorted(unknown))}")
+    if query.get("status", "success") not in _STATUSES or query.get("expand", "payloads") != "payloads":
+        return _wrong("status or expand: invalid enum value")
     endpoints = _endpoints(query)
     if not 1 <= len(endpoints) <= _MOST_ENDPOINTS:
         return _wrong("endpoint_id: between 1 and 50 values are required")
     try:
-        limit, offset = int(query.get("limit", _PAGE)), int(query.get("cursor", 0))
+        limit, number = int(query.get("limit", _PAGE)), _page_number(query.get("cursor"))
         start, end = (
             datetime.fromisoformat(query[name]).timestamp() if name in query else None for name in ("start", "end")
         )
-    except ValueError:
+    except (ValueError, binascii.Error):
         return _wrong("limit, cursor, start or end is not valid")
-    if not 1 <= limit <= _PAGE:
+    if not 1 <= limit <= _LONGEST_PAGE:
         return _wrong("limit: must be between 1 and 100")
     if start is None:
         start = now - (90 if "request_id" in query else 1) * _DAY
@@ -62,16 +72,27 @@ def requests_by_endpoint(query: QueryParams, jobs: Iterable[Job], now: float, *,
         job
         for job in jobs
         if job.endpoint in endpoints
-        and (running or (job.ending and job.ending.at + lag <= now))
-        and start <= job.at <= (now if end is None else end)
+        and (job.ending.at if job.ending else job.at if running else now) + lag <= now
+        and (job.ending or running)
+        and start <= job.at
+        and (end is None or job.at < end)
         and query.get("request_id", job.id) == job.id
         and query.get("status", _outcome(job)) == _outcome(job)
     ]
     found.sort(key=lambda job: job.ending.at if job.ending else now, reverse=True)
-    page = found[offset : offset + limit]
-    more = offset + limit < len(found)
+    page = found[(number - 1) * limit : number * limit]
+    more = number * limit < len(found)
     items = [_item(job, payloads="payloads" in query.getlist("expand")) for job in page]
-    return JSONResponse({"items": items, "next_cursor": str(offset + limit) if more else None, "has_more": more})
+    return JSONResponse({"items": items, "next_cursor": _cursor(number + 1) if more else None, "has_more": more})
+
+
+def _cursor(number: int) -> str:
+    return base64.b64encode(str(number).encode()).decode()
+
+
+def _page_number(cursor: str | None) -> int:
+    """Read a cursor: "encoding the page number", as in the documented "Mg=="."""
+    return int(base64.b64decode(cursor, validate=True)) if cursor else 1
 
 
 def _outcome(job: Job) -> str:

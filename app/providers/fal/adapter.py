@@ -67,15 +67,19 @@ class FalProvider:
         self._http = Http((self._queue, rest, api, *backups), {"authorization": f"Key {key}"})
         self._clock = clock
         self._doubts = Doubts(clock)
-        self._lookup = Lookup(self._http, api)
+        self._lookup = Lookup(self._http, api, clock)
         self._prices = Prices(self._http, api, unit_prices, clock)
         self._storage = Storage(self._http, rest)
         self._callbacks = Callbacks(self._http, rest, clock)
 
+    def build(self, order: Order) -> Json:
+        """Return the model's input."""
+        return build_payload(order)
+
     async def submit(self, order: Order) -> Operation:
         """Send the order once; the URLs of the answer are the handle."""
         url = submit_url(self._queue, order.endpoint, order.callback_url)
-        reply = await self._ask("POST", url, json_body=build_payload(order), paid=True)
+        reply = await self._ask("POST", url, json_body=self.build(order), paid=True)
         if not reply.ok:
             raise refusal(reply)
         upstream_id = reply.entry("request_id")

@@ -4,7 +4,7 @@ It shows what each request said (`expand=payloads`) and when it was sent, but ne
 of ours. So a request is recognised by its input, without the addresses of pictures and videos, which change with every
 upload; Grok on fal takes no seed or other value that would tell two outputs apart. One that cannot be told from another
 is not found. Whether requests that still run are listed is not documented; as `start` and `end` may speak of when they
-ended, only `start` is asked for, and `sent_at` is looked at here.
+ended, the window that is asked for is wide, and `sent_at` is looked at here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.providers.fal.errors import trouble
 from app.providers.payload import build_payload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from app.domain.plain import Json
     from app.providers.base import Order, Sent
@@ -31,6 +31,7 @@ _PAGE = 20  # requests; each may carry pictures of 64 KiB
 _PAGES = 50
 _LONGEST_PAGE = 32 << 20  # bytes
 _PATIENCE = 20.0  # seconds
+_LONGEST_JOB = 6 * 3600.0  # seconds from its submit to its end
 
 log = structlog.get_logger()
 
@@ -38,8 +39,8 @@ log = structlog.get_logger()
 class Lookup:
     """Looks for requests whose answer was lost."""
 
-    def __init__(self, http: Http, api_url: str) -> None:
-        self._http, self._url = http, f"{api_url}/v1/models/requests/by-endpoint"
+    def __init__(self, http: Http, api_url: str, clock: Callable[[], float]) -> None:
+        self._http, self._url, self._clock = http, f"{api_url}/v1/models/requests/by-endpoint", clock
 
     async def find(self, sent: Sent) -> str | None:
         """Return the id of the one request that can be meant, or None. Raises ProviderError."""
@@ -58,6 +59,9 @@ class Lookup:
     async def _rows(self, sent: Sent) -> AsyncIterator[Json]:
         """Yield every request of the endpoint since then. Raises Transient where that would be too many."""
         query = {"endpoint_id": sent.endpoint, "start": _iso(sent.earliest), "expand": "payloads", "limit": str(_PAGE)}
+        end = sent.latest + _LONGEST_JOB
+        if end < self._clock():  # else it is now, as without it
+            query["end"] = _iso(end)
         for _page in range(_PAGES):
             reply = await self._http.send("GET", f"{self._url}?{urlencode(query)}", longest=_LONGEST_PAGE)
             rows, cursor = reply.entry("items"), reply.entry("next_cursor")
