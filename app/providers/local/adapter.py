@@ -68,7 +68,7 @@ class LocalProvider:
         """Say how far the render is, starting it again after a restart."""
         target = self._folder(operation) / str(_spec(operation).target)
         if target.exists():
-            self._renders.pop(_id(operation), None)
+            await self.cancel(operation)  # the file is whole: all that is left is a process about to end
             return Succeeded(target, cost=0)
         render = self._renders.get(_id(operation)) or self._start(operation)
         if render.task is None or not render.task.done():

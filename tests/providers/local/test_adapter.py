@@ -86,6 +86,7 @@ async def test_a_render_reports_progress_and_ends_with_a_file_for_nothing(tmp_pa
     assert await provider.poll(operation) == Pending(0, 1.0)
     answer = await ended(provider, operation)
     assert answer == Succeeded(tmp_path / "out_1" / "result.mp4", cost=0)
+    assert not any(task.get_name() == "render-out_1" for task in asyncio.all_tasks()), "its process is gone, too"
 
 
 async def test_a_restarted_gateway_starts_the_render_again_and_gets_the_same_bytes(tmp_path: Path) -> None:
