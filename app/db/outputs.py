@@ -7,16 +7,17 @@ think that the other is still live.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, update
 
+from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
 from app.domain.catalogue import Mode
-from app.domain.jobs import LIVE, Job, OutputState, State, VideoState, charged, derive, seconds_text
+from app.domain.jobs import LIVE, Job, OutputState, State, charged, derive, seconds_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,6 +28,27 @@ if TYPE_CHECKING:
 
 
 _LONGEST_REST = 660.0  # seconds: what a provider may ask for, and the longest pause of our own
+
+
+_SHOWN = (
+    VideoRow.mode,
+    VideoRow.size,
+    VideoRow.seconds,
+    VideoRow.status,
+    VideoRow.progress,
+    VideoRow.error_code,
+    VideoRow.error_message,
+    VideoRow.completed_at,
+)
+_PARTS = (
+    OutputRow.state,
+    OutputRow.progress,
+    OutputRow.error_code,
+    OutputRow.error_message,
+    OutputRow.width,
+    OutputRow.height,
+    OutputRow.duration,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,67 +132,77 @@ async def next_due(session: AsyncSession, states: Collection[State] | None, now:
     return await session.scalar(statement)
 
 
-async def lock_video(session: AsyncSession, video_id: str) -> VideoRow:
-    """Return a video as it is now; nobody else changes it or its outputs until this transaction ends."""
-    return await session.get_one(VideoRow, video_id, populate_existing=True, with_for_update=True)
+async def lock_video(session: AsyncSession, video_id: str) -> None:
+    """See to it that nobody else changes a video or its outputs until this transaction ends."""
+    await session.execute(select(VideoRow.id).where(VideoRow.id == video_id).with_for_update())
 
 
-async def apply(session: AsyncSession, transition: Transition) -> VideoState | None:
-    """Carry a transition out and bring the video in line; None means that the row is no longer ours."""
-    job = transition.job
-    video = await lock_video(session, job.video_id)
+async def apply(session: AsyncSession, transition: Transition) -> bool:
+    """Carry a transition out and bring the video in line; False means that the row is no longer ours."""
+    job, values = transition.job, transition.values
+    waits = transition.to is job.state and values.get("progress", job.progress) == job.progress
+    if not waits:  # what only waits on changes nothing that the video shows
+        await lock_video(session, job.video_id)
     result = await session.execute(
         update(OutputRow)
         .where(OutputRow.id == job.id, OutputRow.state == job.state, OutputRow.fence == job.fence)
-        .values(state=transition.to, **transition.values)
+        .values(state=transition.to, **values)
         .execution_options(synchronize_session=False)
     )
     if result.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
-        return None
-    now = transition.values.get("completed_at")
-    return await bring_in_line(session, video, now if isinstance(now, float) else None)
+        return False
+    if transition.to is not job.state and transition.to in (State.RUNNING, State.COMPLETED):
+        await show_offers(session, job.video_id)
+    if not waits:
+        now = values.get("completed_at")
+        await bring_in_line(session, job.video_id, now if isinstance(now, float) else None)
+    return True
 
 
-async def bring_in_line(session: AsyncSession, video: VideoRow, now: float | None) -> VideoState:
-    """Derive a locked video's state from its outputs and store it."""
-    outputs = (
-        await session.scalars(
-            select(OutputRow)
-            .where(OutputRow.video_id == video.id)
-            .order_by(OutputRow.index)
-            .execution_options(populate_existing=True)
-        )
-    ).all()
+async def bring_in_line(session: AsyncSession, video_id: str, now: float | None) -> None:
+    """Derive a locked video's state from its outputs and store what changed; `now` is when the last of them ended."""
+    video = (await session.execute(select(*_SHOWN).where(VideoRow.id == video_id))).one()
+    ended = select(*_PARTS).where(OutputRow.video_id == video_id).order_by(OutputRow.index)
+    outputs = (await session.execute(ended)).all()
     state = derive(
         [OutputState(State(o.state), o.progress, o.error_code, o.error_message) for o in outputs],
         video.progress,
         video.status,
     )
-    video.status, video.progress = state.status, state.progress
-    video.error_code, video.error_message = state.error or (None, None)
-    if not state.terminal:
-        video.completed_at = None
+    error_code, error_message = state.error or (None, None)
+    wanted = {
+        "status": state.status,
+        "progress": state.progress,
+        "error_code": error_code,
+        "error_message": error_message,
+        "completed_at": (video.completed_at or now) if state.terminal else None,
+    }
     if state.terminal and video.completed_at is None:
-        video.completed_at = now
-        _show_facts(video, outputs)
-    await session.flush()
-    return state
+        wanted |= _facts(video.mode, outputs)
+    changed = {name: value for name, value in wanted.items() if getattr(video, name, None) != value}
+    if changed:
+        await session.execute(
+            update(VideoRow)
+            .where(VideoRow.id == video_id)
+            .values(**changed)
+            .execution_options(synchronize_session="fetch")
+        )
 
 
-def _show_facts(video: VideoRow, outputs: Sequence[OutputRow]) -> None:
-    """Replace what was planned by what the first finished file says."""
+def _facts(mode: str, outputs: Iterable[Any]) -> dict[str, str]:
+    """Return what replaces the plan once the first finished file is known."""
     first = next((output for output in outputs if output.state == State.COMPLETED), None)
     if first is None or first.duration is None:
-        return
-    video.size = f"{first.width}x{first.height}"
-    if video.mode in (Mode.EDIT, Mode.EXTEND):
-        video.seconds = seconds_text(first.duration)
+        return {}
+    facts = {"size": f"{first.width}x{first.height}"}
+    return facts | ({"seconds": seconds_text(first.duration)} if mode in (Mode.EDIT, Mode.EXTEND) else {})
 
 
 async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[ParameterWarning]) -> None:
     """Add to what the client is told, each thing once."""
     if warnings:
-        video = await lock_video(session, video_id)
+        await lock_video(session, video_id)
+        video = await session.get_one(VideoRow, video_id, populate_existing=True)
         told = [asdict(warning) for warning in warnings]
         video.warnings = [*video.warnings, *(each for each in told if each not in video.warnings)]
         await session.flush()
@@ -181,7 +213,7 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
 
     The fence rises, so a step that is under way finds itself overtaken; `cleanup` ends the rest upstream.
     """
-    video = await lock_video(session, video_id)
+    await lock_video(session, video_id)
     live = select(OutputRow).where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE)))
     rows = (await session.scalars(live.execution_options(populate_existing=True))).all()
     for row in rows:
@@ -197,7 +229,7 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
     if not rows:
         return False
     await session.flush()
-    await bring_in_line(session, video, now)
+    await bring_in_line(session, video_id, now)
     return True
 
 

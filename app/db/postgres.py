@@ -98,9 +98,10 @@ class PostgresDatabase(Database):
         """Bring the tables up to date, one replica at a time."""
         from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
 
-        async with self._engine.begin() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(_number("migrations"))))
-            await connection.run_sync(upgrade)
+        with _faults():
+            async with self._engine.begin() as connection:
+                await connection.execute(select(func.pg_advisory_xact_lock(_number("migrations"))))
+                await connection.run_sync(upgrade)
 
     async def check(self) -> str:
         """Ask the server its version; see `Database.check`."""
@@ -179,9 +180,9 @@ class PostgresDatabase(Database):
     async def _listen(self) -> None:
         connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, server_settings=_SERVER_SETTINGS)
         try:
-            await connection.add_listener(_CHANNEL, lambda *said: self._tell(str(said[3])))
+            await connection.add_listener(_CHANNEL, lambda *said: self.tell(str(said[3])))
             for news in ("work", "keys"):  # what was said while nobody listened
-                self._tell(news)
+                self.tell(news)
             while not connection.is_closed():
                 await asyncio.sleep(_LISTEN_SECONDS)
                 await connection.execute("SELECT 1", timeout=_CONNECT_SECONDS)
@@ -201,7 +202,13 @@ def _faults() -> Iterator[None]:
         state = _state(error) or ""
         if error.connection_invalidated or isinstance(error, InterfaceError) or state[:2] in _OUT_OF_ORDER:
             raise DatabaseUnavailable(str(error.orig)) from error
-        raise
+        raise _without_values(error).with_traceback(error.__traceback__) from None
+
+
+def _without_values(error: DBAPIError) -> DBAPIError:
+    """Make the same error again without the server's DETAIL, which quotes what clients sent."""
+    said = Exception(str(error.orig).partition("\nDETAIL")[0])
+    return type(error)(error.statement, None, said, hide_parameters=True)
 
 
 def _state(error: DBAPIError) -> str | None:

@@ -90,7 +90,8 @@ class Database(ABC):
         """Have `hear` called at such news: a hint only, which may come late, twice or never."""
         self._listeners.append((news, hear))
 
-    def _tell(self, news: str) -> None:
+    def tell(self, news: str) -> None:
+        """Tell this process; see `write` for news to all."""
         for wanted, hear in self._listeners:
             if wanted == news:
                 hear()

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _BATCH = 64  # writes that share one commit at most
 _READERS = 4
-_UNAVAILABLE = (OperationalError, PoolTimeout)
 
 
 class SqliteDatabase(Database):
@@ -45,6 +44,7 @@ class SqliteDatabase(Database):
         self._read_engine = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
         event.listen(self._write_engine.sync_engine, "connect", _prepare_writer)
         event.listen(self._write_engine.sync_engine, "begin", _begin_immediate)
+        event.listen(self._write_engine.sync_engine, "commit", _commit_surely)
         event.listen(self._read_engine.sync_engine, "connect", _prepare_reader)
         self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
         self._write = async_sessionmaker(self._write_engine, expire_on_commit=False, autoflush=False)
@@ -105,8 +105,11 @@ class SqliteDatabase(Database):
         try:
             async with self._read() as session:
                 yield session
-        except _UNAVAILABLE as error:
-            raise _unavailable(error) from error
+        except (DatabaseError, PoolTimeout) as error:
+            fault = _fault(error)
+            if fault is error:
+                raise
+            raise fault from error
 
     async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Run `work` in a transaction; see `Database.write`."""
@@ -116,7 +119,7 @@ class SqliteDatabase(Database):
         self._queue.put_nowait(_Write(work, done))
         result: T = await done
         if news:
-            self._tell(news)
+            self.tell(news)
         return result
 
     async def hold(self, session: AsyncSession, name: str) -> None:
@@ -145,7 +148,7 @@ class SqliteDatabase(Database):
                 results = [await write.run(session) for write in batch]
         except Exception as error:  # noqa: BLE001 - whatever broke the commit is every waiting caller's answer
             for write in batch:
-                write.fail(_unavailable(error) if isinstance(error, _UNAVAILABLE) else error)
+                write.fail(_fault(error))
             return
         for write, result in zip(batch, results, strict=True):
             write.succeed(result)
@@ -159,12 +162,19 @@ class _Write:
         self._done = done
 
     async def run(self, session: AsyncSession) -> object:
+        """Do the work. Raises DatabaseUnavailable: SQLite has then undone the others' work, too, as for a full disk."""
+        savepoint = await session.begin_nested()
         try:
-            async with session.begin_nested():
-                return await self._work(session)
-        except Exception as error:  # noqa: BLE001 - it belongs to this caller; the others' work stands
-            self.fail(_unavailable(error) if isinstance(error, _UNAVAILABLE) else error)
+            result = await self._work(session)
+            await savepoint.commit()
+        except Exception as error:  # it belongs to this caller; the others' work stands
+            fault = _fault(error)
+            if isinstance(fault, DatabaseUnavailable):
+                raise fault from error
+            await savepoint.rollback()
+            self.fail(error)
             return None
+        return result
 
     def succeed(self, result: object) -> None:
         if not self._done.done():
@@ -175,9 +185,18 @@ class _Write:
             self._done.set_exception(error)
 
 
-def _unavailable(error: Exception) -> DatabaseUnavailable:
-    """Say what SQLite said (disk full, read-only, I/O error), without the statement and its values."""
-    return DatabaseUnavailable(str(getattr(error, "orig", error)))
+def _fault(error: Exception) -> Exception:
+    """Return what to raise: DatabaseUnavailable for what is SQLite's fault (disk full, read-only, I/O, a damaged file).
+
+    It says what SQLite said first, without the statement and its values.
+    """
+    damaged = type(error) is DatabaseError  # "malformed", "not a database"; its subclasses but one are our mistakes
+    if not damaged and not isinstance(error, OperationalError | PoolTimeout):
+        return error
+    first: BaseException = error  # what follows it is about a transaction that has gone
+    while isinstance(first.__context__, DatabaseError | sqlite3.Error):
+        first = first.__context__
+    return DatabaseUnavailable(str(first))
 
 
 def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
@@ -200,3 +219,8 @@ def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _commit_surely(connection: Connection) -> None:
+    """Fail where SQLite has given the transaction up by itself; its driver would say nothing."""
+    connection.exec_driver_sql("COMMIT")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from app.db import outputs
-from app.db.tables import OutputRow, SubmissionRow
+from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain import jobs
 from app.domain.jobs import UNKNOWN, State
 
@@ -77,10 +77,13 @@ async def accept(session: AsyncSession, submission_id: str, operation: Operation
     """
     row = await session.get_one(SubmissionRow, submission_id)
     video_id = await session.scalar(select(OutputRow.video_id).where(OutputRow.id == row.output_id))
-    video = await outputs.lock_video(session, str(video_id))
+    await outputs.lock_video(session, str(video_id))
     await session.refresh(row)
+    video = await session.get_one(VideoRow, str(video_id), populate_existing=True)
     if row.operation is not None and row.operation.get("id") != operation.get("id"):
         return None
+    if row.phase == "charged":  # an operator has booked it as lost: that was the last word
+        return "nothing"
     known = row.operation is not None
     row.phase, row.operation, row.answered_at = "accepted", row.operation or operation, row.answered_at or now
     await session.flush()

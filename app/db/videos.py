@@ -151,7 +151,8 @@ async def forget(session: AsyncSession, video_id: str) -> None:
 
     What accounts need stays (times, models, costs), and so do the handles by which cleanup cancels upstream.
     """
-    video = await lock_video(session, video_id)
+    await lock_video(session, video_id)
+    video = await session.get_one(VideoRow, video_id, populate_existing=True)
     video.prompt, video.fingerprint, video.user, video.error_message = "", "", None, None
     video.pairs, video.warnings, video.order = {}, [], {"offers": [], "inputs": []}
     outputs = await _outputs(session, [video_id])

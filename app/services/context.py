@@ -69,7 +69,7 @@ class Context:
 
     async def apply(self, transition: Transition, *, reason: str | None = None) -> bool:
         """Carry a transition out and write one log line; False means that the output is no longer ours."""
-        applied = await self.database.write(partial(outputs.apply, transition=transition)) is not None
+        applied = await self.database.write(partial(outputs.apply, transition=transition))
         error = transition.values.get("error_message")
         self.log(
             transition.job,
@@ -82,6 +82,8 @@ class Context:
 
     def log(self, job: Job, to: State, *, applied: bool, **facts: object) -> None:
         """Tell in one line what happened to which job; a poll that found nothing new is not worth one."""
+        if applied and to is not job.state:
+            self.database.tell("work")  # another lane has it now
         if to is job.state and not facts.get("reason"):
             return
         log.info(

@@ -98,4 +98,4 @@ async def _accept(
 async def _refuse(session: AsyncSession, *, submission: str, reason: str, transition: Transition, now: float) -> bool:
     await outputs.lock_video(session, transition.job.video_id)
     await submissions.refuse(session, submission, reason, now)
-    return await outputs.apply(session, transition) is not None
+    return await outputs.apply(session, transition)
