@@ -11,6 +11,8 @@ import pytest
 
 from app.telemetry import configure_logs
 from tests.bucket import Bucket, bucket_server
+from tests.databases import Databases
+from tests.postgres import binaries, cluster
 from tests.serving import Running, serve, settings_for
 
 if TYPE_CHECKING:
@@ -25,9 +27,35 @@ def _logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def databases() -> Iterator[Databases]:
+    """One Postgres server that the tests of a worker share; each makes databases of its own."""
+    if binaries() is None:
+        pytest.skip("no Postgres server is installed (initdb, pg_ctl)")
+    with cluster() as server:
+        yield Databases(server)
+
+
+@pytest.fixture
+def postgres_url(databases: Databases) -> Iterator[str]:
+    """Give a fresh database on Postgres, with its tables."""
+    url = databases.fresh()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def database_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Choose the database of `gateway` and its like: SQLite, or Postgres where the tests ask for it."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return {}
+    databases: Databases = request.getfixturevalue("databases")
+    return {"database_url": databases.fresh()}
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, database_settings: dict[str, str]) -> Iterator[Running]:
     """One open gateway that the tests of a worker share."""
-    with serve(settings_for(tmp_path_factory.mktemp("gateway"))) as running:
+    with serve(settings_for(tmp_path_factory.mktemp("gateway"), **database_settings)) as running:
         yield running
 
 

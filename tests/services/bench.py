@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 OWNER = "key_test"
 
 
+def new_database(folder: Path) -> Database:
+    """Return a database for a bench in `folder`; conftest.py puts Postgres here."""
+    return SqliteDatabase(folder / "db.sqlite3")
+
+
 class Clock:
     """Time that passes when a test says so, in unix seconds."""
 
@@ -162,7 +167,7 @@ async def open_bench(
     """Build a bench in `folder`."""
     for name in ("scratch", "uploads"):
         (folder / name).mkdir(parents=True)
-    database = SqliteDatabase(folder / "db.sqlite3")
+    database = new_database(folder)
     await database.migrate()
     await database.start()
     clock = Clock()
