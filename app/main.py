@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from app.api import callbacks, content, docs, errors, health, input_links, keys, library, models, pages, videos
+from app.api import (
+    callbacks,
+    content,
+    docs,
+    errors,
+    health,
+    input_links,
+    keys,
+    library,
+    models,
+    pages,
+    submissions,
+    videos,
+)
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
 from app.media.fetch import Fetcher
@@ -23,6 +36,7 @@ from app.services.links import Links, load_secret
 from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.routing import Router
+from app.services.submissions import Submissions
 from app.services.videos import Videos
 from app.startup import (
     StartupError,
@@ -98,6 +112,7 @@ def _add_routes(app: FastAPI) -> None:
         videos,
         models,
         keys,
+        submissions,
         callbacks,
         input_links,
     ):  # literal paths before /videos/{video_id}
@@ -163,6 +178,7 @@ async def _services(
         planner=planner,
         engine=None if role == "api" else engine,
         callbacks=Callbacks(database, providers, clock),
+        submissions=Submissions(database, providers, clock, settings.job_timeout_seconds),
         library=Library(database, store, clock),
         accounts=accounts,
         links=links,

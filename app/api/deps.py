@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.services.library import Library
     from app.services.links import Links
     from app.services.planning import Planner
+    from app.services.submissions import Submissions
     from app.services.videos import Videos
 
 
@@ -36,6 +37,7 @@ class Gateway:
     planner: Planner
     engine: Engine | None
     callbacks: Callbacks
+    submissions: Submissions
     library: Library
     accounts: Accounts
     links: Links

@@ -89,11 +89,11 @@ def _metadata(video: Video, titles: Mapping[str, str]) -> dict[str, Json]:
         "cost_estimate": None if row.cost_estimate is None else dollars(row.cost_estimate),
         "cost": dollars(sum(known)) if known else None,
         "cost_currency": "USD",
-        "attempts": [_attempt(output.index, each) for output in video.outputs for each in output.history],
+        "attempts": [attempt(output.index, each) for output in video.outputs for each in output.history],
     }
 
 
-def _attempt(index: int, entry: dict[str, Json]) -> Json:
+def attempt(index: int, entry: dict[str, Json]) -> Json:
     """Tell how one attempt of one output ended; money in dollars."""
     cost = entry.get("cost")
     told = {name: entry.get(name) for name in ("provider", "outcome", "code", "message")}

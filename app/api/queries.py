@@ -28,3 +28,11 @@ class ListQuery(BaseModel):
     model: Annotated[str | None, Field(max_length=256)] = None
     created_after: Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None = None
     created_before: Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None = None
+
+
+class SubmissionsQuery(BaseModel):
+    """What a listing of submissions may ask for."""
+
+    status: Literal["unknown", "all"] = "unknown"
+    after: Annotated[str | None, Field(max_length=256)] = None
+    limit: Annotated[int, Field(ge=0, le=100), DIGITS] = 20

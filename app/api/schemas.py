@@ -78,7 +78,7 @@ class Attempt(_Wire):
 
     index: int
     provider: str
-    outcome: Literal["completed", "failed", "refused", "unavailable", "unknown", "cancelled"]
+    outcome: Literal["completed", "failed", "refused", "unavailable", "unknown", "cancelled", "charged"]
     code: str | None
     message: str | None
     cost: float | None

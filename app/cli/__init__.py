@@ -1,4 +1,4 @@
-"""The `reelgate` command: serve | worker | generate | models | keys | doctor."""
+"""The `reelgate` command: serve | worker | generate | models | keys | submissions | doctor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.cli.generate import generate
 from app.cli.keys import keys
 from app.cli.models import models
 from app.cli.serve import serve, worker
+from app.cli.submissions import submissions
 
 cli = typer.Typer(
     name="reelgate",
@@ -27,6 +28,7 @@ cli.command()(worker)
 cli.command()(generate)
 cli.command()(models)
 cli.add_typer(keys, name="keys")
+cli.add_typer(submissions, name="submissions")
 cli.command()(doctor)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli.connection import check, client, find, refuse
-from app.cli.terminal import err, fail, load_settings, out
-from app.domain.errors import GatewayError
+from app.cli.connection import check, client, find
+from app.cli.offline import offline
+from app.cli.terminal import err, load_settings, out
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -95,26 +94,10 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, key_….")]
 
 
 def _offline(settings: Settings, work: Callable[[Accounts], Awaitable[T]]) -> T:
-    """Do the work in the data folder itself, which no gateway may be using."""
+    """Do the work where no gateway runs."""
     from app.services.accounts import Accounts  # noqa: PLC0415 - only when no gateway runs
-    from app.startup import StartupError, build_database, lock  # noqa: PLC0415
 
-    async def run() -> T:
-        with lock(settings):
-            database = build_database(settings)
-            await database.migrate()
-            await database.start()
-            try:
-                return await work(Accounts(database, time.time, settings.admin_key, required=True))
-            finally:
-                await database.close()
-
-    try:
-        return asyncio.run(run())
-    except StartupError as error:
-        refuse(error)
-    except GatewayError as error:
-        fail(error.message)
+    return offline(settings, lambda database: work(Accounts(database, time.time, settings.admin_key, required=True)))
 
 
 def _day(seconds: float | None) -> str:

@@ -123,10 +123,14 @@ class OutputRow(Base):
 
 
 class SubmissionRow(Base):
-    """One paid request to a provider, written before the bytes leave. `phase`: submitting, accepted or refused."""
+    """One paid request to a provider, written before the bytes leave.
+
+    `phase`: submitting, accepted or refused; or what an operator said of one that stayed unknown: charged (`cost` is
+    how much) or not_charged.
+    """
 
     __tablename__ = "submissions"
-    __table_args__ = (UniqueConstraint("output_id", "attempt"),)
+    __table_args__ = (UniqueConstraint("output_id", "attempt"), Index(None, "intent_at", "id"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     output_id: Mapped[str] = mapped_column(ForeignKey("outputs.id"))
@@ -136,6 +140,7 @@ class SubmissionRow(Base):
     phase: Mapped[str]
     operation: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     error: Mapped[str | None]
+    cost: Mapped[int | None]
     intent_at: Mapped[float]
     answered_at: Mapped[float | None]
 

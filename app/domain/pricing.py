@@ -65,6 +65,11 @@ def dollars(micros: int) -> float:
     return micros / MICROS
 
 
+def micro_dollars(amount: float) -> int:
+    """Read dollars as whole micro-dollars, half up."""
+    return int((Decimal(str(amount)) * MICROS).to_integral_value(ROUND_HALF_UP))
+
+
 def _component(kind: str, metric: str, quantity: float, unit_price: float) -> Component:
     exact = Decimal(str(quantity)) * Decimal(str(unit_price)) * MICROS
     return Component(kind, metric, quantity, quantity, unit_price, int(exact.to_integral_value(ROUND_HALF_UP)))

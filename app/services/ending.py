@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.services.context import Context
 
 _PATIENCE_SECONDS = 24 * 3600.0  # after its deadline or its submission, a job is not asked after any more
-_GIVEN_UP = frozenset({"cancelled", "timeout"})  # by us: the provider may still be at work
+_GIVEN_UP = frozenset({"cancelled", "timeout", UNKNOWN})  # by us: the provider may still be at work
 _ORPHAN_AGE = timedelta(hours=1)  # an object is older than the row that names it, but not by that much
 _ROOMS = ("inputs", "files", "characters")
 
@@ -60,11 +60,9 @@ class Ending:
         provider = self.context.providers.get(job.provider)
         if provider is None:
             return None
-        if job.error == UNKNOWN:
-            return await self._look(job, provider)
         if job.operation is not None and job.error in _GIVEN_UP:
             return await self._wind_up(job, provider, job.operation)
-        return None
+        return await self._look(job, provider) if job.error == UNKNOWN else None
 
     async def _look(self, job: Job, provider: Provider) -> float | None:
         """Look once more for a submission that was given up."""

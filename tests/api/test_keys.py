@@ -36,6 +36,9 @@ ROUTES = [
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
     ("DELETE", "/v1/keys/key_1"),
+    ("GET", "/v1/submissions"),
+    ("GET", "/v1/submissions/sub_1"),
+    ("POST", "/v1/submissions/sub_1/resolve"),
 ]
 
 

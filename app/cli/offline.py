@@ -1,0 +1,39 @@
+"""How commands work where no gateway runs: in the database itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from app.cli.connection import refuse
+from app.cli.terminal import fail
+from app.domain.errors import GatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from app.config import Settings
+    from app.db.session import Database
+
+T = TypeVar("T")
+
+
+def offline(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Do the work in the database; one in the data folder may be in no gateway's use."""
+    from app.startup import StartupError, build_database, lock, open_database  # noqa: PLC0415 - when no gateway runs
+
+    async def run() -> T:
+        with lock(settings):
+            database = build_database(settings)
+            try:
+                await open_database(database)
+                return await work(database)
+            finally:
+                await database.close()
+
+    try:
+        return asyncio.run(run())
+    except StartupError as error:
+        refuse(error)
+    except GatewayError as error:
+        fail(error.message)
