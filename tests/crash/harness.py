@@ -1,157 +1,142 @@
-"""Kill a gateway again and again while it works, and check that nothing is lost, doubled or half-done.
+"""Break replicas while they work, and check that nothing is lost, paid twice or half-done.
 
-`python -m tests.crash.harness --jobs 60 --kills 30` prints one table; the test runs a shorter round.
+    python -m tests.crash.harness kills --database postgres --replicas 2 --jobs 10000 --kills 1000 --seed 1
+
+Prints one table, with the command that makes the same run again, and ends with status 1 where an invariant was broken.
+docs/reliability.md has the method. The fake provider's ledger is the oracle, never our own database.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
-import random
-import signal
-import socket
-import subprocess
+import asyncio
+import resource
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
-import av
-import httpx
+from tests.crash import scenarios
+from tests.crash.failpoints import POINTS
+from tests.crash.idempotency import one_key
+from tests.crash.migrations import crash_migrations
+from tests.crash.system import Plan, running
 
-_START_SECONDS = 60.0
-_END_SECONDS = 300.0
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
+    from tests.crash.checks import Verdict
+    from tests.crash.system import System
 
-@dataclass
-class Gateway:
-    """A `reelgate serve` process on one data folder, started and killed as often as wanted."""
+Scenario: TypeAlias = "Callable[[System, int, int], Awaitable[Verdict]]"
 
-    data_dir: Path
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = None
-    http: httpx.Client = field(default_factory=httpx.Client)
-    starts: list[float] = field(default_factory=list)
-
-    def start(self) -> httpx.Client:
-        if not self.port:
-            with socket.create_server(("127.0.0.1", 0)) as listener:
-                self.port = listener.getsockname()[1]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-        environment = {**inherited, "REELGATE_DATA_DIR": str(self.data_dir), "REELGATE_PORT": str(self.port)}
-        began = time.monotonic()
-        with (self.data_dir / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "app", "serve"], env=environment, stdout=subprocess.DEVNULL, stderr=log
-            )
-        self.http.close()
-        self.http = http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        while time.monotonic() < began + _START_SECONDS:
-            assert self.process.poll() is None, "the gateway ended at its start; see the log in its data folder"
-            try:
-                if http.get("/readyz").is_success:
-                    self.starts.append(time.monotonic() - began)
-                    return http
-            except httpx.HTTPError:
-                time.sleep(0.01)
-        raise AssertionError("the gateway did not become ready")
-
-    def end(self, how: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(how)
-        self.process.wait(timeout=60)
-        self.http.close()
+_MIGRATION = "mid-migration"
 
 
-@dataclass
-class Witness:
-    """What was seen to be finished: it must stay exactly so."""
+def _under_load(trouble: Callable[[scenarios.Run, int], Awaitable[None]], what: str) -> Scenario:
+    async def run(system: System, jobs: int, times: int) -> Verdict:
+        return await scenarios.with_load(system, jobs, times, trouble, what)
 
-    seen: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    def look(self, http: httpx.Client, ids: list[str]) -> int:
-        """Check every video and return how many are completed."""
-        completed = 0
-        for video_id in ids:
-            video: dict[str, Any] = http.get(f"/v1/videos/{video_id}").raise_for_status().json()
-            assert video["status"] != "failed", video["error"]
-            assert len(video["outputs"]) == video["n"]
-            completed += video["status"] == "completed"
-            for output in video["outputs"]:
-                if output["status"] == "completed":
-                    self._check(http, video_id, output)
-        return completed
-
-    def _check(self, http: httpx.Client, video_id: str, output: dict[str, Any]) -> None:
-        name = f"{video_id}/{output['index']}"
-        answer = http.get(f"/v1/videos/{video_id}/content", params={"index": output["index"]}).raise_for_status()
-        state = (hashlib.sha256(answer.content).hexdigest(), answer.headers["etag"])
-        assert len(answer.content) == output["size_bytes"], f"{name} is not whole"
-        assert self.seen.setdefault(name, state) == state, f"{name} changed after it was completed"
+    return run
 
 
-def run(data_dir: Path, jobs: int, kills: int, seed: int) -> dict[str, object]:
-    """Create `jobs` videos, kill the gateway `kills` times while they run, and return what was seen."""
-    chance = random.Random(seed)  # noqa: S311 - the seed makes a run repeatable
-    gateway, witness = Gateway(data_dir), Witness()
-    http = gateway.start()
-    ids: list[str] = []
-    while len(ids) < jobs:
-        n = min(chance.choice((1, 1, 2)), jobs - len(ids))
-        wanted = {"prompt": f"clip {len(ids)}", "seconds": 1, "resolution": "480p", "n": n}
-        ids.append(http.post("/v1/videos", json=wanted).raise_for_status().json()["id"])
-    killed_at: list[int] = []
-    for _ in range(kills):
-        time.sleep(chance.uniform(0.05, 1.5))
-        gateway.end(signal.SIGKILL)
-        http = gateway.start()
-        killed_at.append(witness.look(http, ids))
-    deadline = time.monotonic() + _END_SECONDS
-    while (completed := witness.look(http, ids)) < jobs and time.monotonic() < deadline:
-        time.sleep(0.5)
-    _check_files(data_dir, http, ids)
-    gateway.end(signal.SIGTERM)
-    return {
-        "jobs": jobs,
-        "kills": len(killed_at),
-        "kills while jobs ran": sum(count < jobs for count in killed_at),
-        "completed": completed,
-        "outputs": len(witness.seen),
-        "slowest start (s)": round(max(gateway.starts), 2),
-    }
+SCENARIOS: dict[str, Scenario] = {
+    "kills": _under_load(scenarios.kill, "kills"),
+    "stalls": _under_load(scenarios.stall, "stalls"),
+    "rolling": _under_load(scenarios.roll, "rolling restarts"),
+    "restarts": _under_load(scenarios.restart_postgres, "Postgres restarts"),
+    "mix": _under_load(scenarios.mix, "crashes"),
+    "idempotency": one_key,
+    **{name: _under_load(scenarios.crash_at(name), f"crashes {name}") for name in POINTS if name != _MIGRATION},
+    _MIGRATION: crash_migrations,
+}
+_SIZES = {
+    "mix": (60, 30),
+    "kills": (2000, 200),
+    "stalls": (2000, 200),
+    "rolling": (2000, 200),
+    "restarts": (1000, 50),
+    "idempotency": (100, 50),
+}
+_EACH = (400, 100)  # outputs and crashes of one failpoint
+_TWO = ("--database", "postgres", "--replicas", "2")
+FULL = (  # what docs/reliability.md has figures of
+    ("kills", *_TWO, "--jobs", "10000", "--times", "1000"),
+    ("kills", "--jobs", "2000", "--times", "200"),
+    ("failpoints", *_TWO),
+    ("stalls", *_TWO, "--lease", "3"),
+    ("rolling", *_TWO),
+    ("restarts", *_TWO),
+    ("idempotency", *_TWO),
+)
 
 
-def _check_files(data_dir: Path, http: httpx.Client, ids: list[str]) -> None:
-    """Each output is stored once, decodes to its last frame, and scratch space and inputs are empty again."""
-    deadline = time.monotonic() + 30
-    while list((data_dir / "scratch").iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not list((data_dir / "scratch").iterdir()), "scratch space was not cleaned up"
-    stored = sorted((data_dir / "media" / "videos").rglob("*.mp4"))
-    outputs = [
-        (video_id, output)
-        for video_id in ids
-        for output in http.get(f"/v1/videos/{video_id}").raise_for_status().json()["outputs"]
-    ]
-    assert len(stored) == len(outputs), f"{len(stored)} files for {len(outputs)} outputs"
-    for path in stored:
-        with av.open(str(path)) as container:
-            assert sum(1 for _ in container.decode(video=0)) == 25
+def play(name: str, plan: Plan, jobs: int, times: int) -> Verdict:
+    """Run one scenario in a folder that is removed afterwards."""
+
+    async def go(folder: str) -> Verdict:
+        async with running(plan, Path(folder)) as system:
+            return await SCENARIOS[name](system, jobs, times)
+
+    began, before = time.monotonic(), _cpu()
+    with tempfile.TemporaryDirectory(prefix="reelgate-crash-") as folder:
+        verdict = asyncio.run(go(folder))
+    verdict.counts["took (s)"] = round(time.monotonic() - began)
+    verdict.counts["CPU of all processes but Postgres (s)"] = round(_cpu() - before)
+    return verdict
+
+
+def _cpu() -> float:
+    """Return the CPU seconds of this process and of its descendants that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
+
+
+def table(title: str, verdict: Verdict) -> str:
+    """Write the counts down, and every breach."""
+    rows = [title, *(f"  {name:<46} {value}" for name, value in verdict.counts.items())]
+    shown = [f"  BROKEN {breach}" for breach in verdict.breaches[:20]]
+    more = [f"  … and {len(verdict.breaches) - 20} more"] if len(verdict.breaches) > 20 else []
+    return "\n".join([*rows, *(shown or ["  every invariant held"]), *more, ""])
 
 
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=60)
-    parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        seen = run(Path(folder), options.jobs, options.kills, options.seed)
-    sys.stdout.write(f"seed {options.seed}\n" + "".join(f"{name:<24} {value}\n" for name, value in seen.items()))
+    if sys.argv[1:] == ["full"]:
+        held = [command(list(arguments)) for arguments in FULL]  # all of them, whatever the first one says
+        sys.exit(int(not all(held)))
+    sys.exit(int(not command(sys.argv[1:])))
+
+
+def command(arguments: list[str]) -> bool:
+    """Run what the arguments say; returns whether every invariant held."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.harness", description=__doc__)
+    parser.add_argument(
+        "scenario", choices=[*SCENARIOS, "failpoints"], help="`failpoints`: each; `full`, alone: everything"
+    )
+    parser.add_argument("--jobs", type=int, help="outputs to make; idempotency: sends at once")
+    parser.add_argument("--times", "--kills", type=int, dest="times", help="how often it happens")
+    for field in fields(Plan):
+        kind = type(field.default)
+        if kind is bool:
+            parser.add_argument(f"--{field.name}", action=argparse.BooleanOptionalAction, default=field.default)
+        else:
+            parser.add_argument(f"--{field.name}", type=kind, default=field.default)
+    options = parser.parse_args(arguments)
+    plan = replace(Plan(), **{field.name: getattr(options, field.name) for field in fields(Plan)})
+    held = True
+    for name in POINTS if options.scenario == "failpoints" else [options.scenario]:
+        jobs, times = _SIZES.get(name, _EACH)
+        jobs, times = options.jobs or jobs, options.times or times
+        verdict = play(name, plan, jobs, times)
+        setting = f"--database {plan.database} --replicas {plan.replicas} --seed {plan.seed} --lease {plan.lease:g}"
+        title = f"python -m tests.crash.harness {name} --jobs {jobs} --times {times} {setting}"
+        sys.stdout.write(table(title, verdict))
+        sys.stdout.flush()
+        held = held and not verdict.breaches
+    return held
 
 
 if __name__ == "__main__":
