@@ -28,10 +28,14 @@ _RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
 
 @dataclass(frozen=True)
 class Destination:
-    """A URL that may be fetched, and the one address to connect to for it."""
+    """A URL that may be fetched, and the one address to connect to for it.
+
+    `public` says that anybody on the internet can fetch it over https, and so a provider can.
+    """
 
     url: httpx.URL
     address: Address
+    public: bool
 
     def request(self, client: httpx.AsyncClient) -> httpx.Request:
         """Build the GET that connects to `address` but speaks, and checks the certificate, for the URL's host."""
@@ -64,7 +68,8 @@ class Resolver:
             raise _refusal(f"{shown(parsed)}: the host is not on the public internet.")
         if closed and (parsed.scheme != "https" or parsed.port not in (None, _HTTPS_PORT)):
             raise _refusal(f"{shown(parsed)}: only https on port 443 is allowed.")
-        return Destination(parsed, addresses[0])  # getaddrinfo puts first what this machine can reach
+        public = parsed.scheme == "https" and all(map(is_public, addresses))
+        return Destination(parsed, addresses[0], public)  # getaddrinfo puts first what this machine can reach
 
 
 def shown(url: httpx.URL) -> str:

@@ -51,9 +51,9 @@ class Fetcher:
         self._resolver = Resolver(allow)
         self._tls = httpx.create_ssl_context()
 
-    async def check(self, url: str) -> None:
-        """Judge the URL and the addresses of its host without connecting."""
-        await self._resolver.resolve(url)
+    async def check(self, url: str) -> bool:
+        """Judge the URL and the addresses of its host without connecting; say whether providers can fetch it, too."""
+        return (await self._resolver.resolve(url)).public
 
     async def fetch(self, url: str, target: Path, max_bytes: int) -> FetchedFile:
         """Download `url` to `target`, which appears only when it is whole.

@@ -174,8 +174,11 @@ class Inputs:
                 case FileId():
                     return await self._uploaded(kind, owner, ref, named.param, folder)
                 case Url():
-                    await self._fetcher.check(ref.url)
-                    return Gathered(Kept(kind, url=ref.url))
+                    if await self._fetcher.check(ref.url):
+                        return Gathered(Kept(kind, url=ref.url))
+                    path = _next(folder)  # the operator lets us fetch it, but no provider can: from here on an upload
+                    await self._fetcher.fetch(ref.url, path, limit)
+                    return Gathered(await _inspect(kind, path), path)
                 case VideoId():
                     raise AssertionError("video ids are looked up, not inspected")
                 case _:
@@ -247,6 +250,11 @@ async def _inspect(kind: Literal["image", "video"], path: Path) -> Kept:
 
 def _decode(ref: DataUri, folder: Path, limit: int) -> Path:
     _declared, data = decode_data_uri(ref.text, limit)
-    path = folder / f"data-{len(list(folder.iterdir()))}"
+    path = _next(folder)
     path.write_bytes(data)
     return path
+
+
+def _next(folder: Path) -> Path:
+    """Name a new file in the folder of a request."""
+    return folder / f"data-{len(list(folder.iterdir()))}"

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from app.media.fetch import Fetcher
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -267,7 +268,13 @@ class _OnceOnly(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def once_only() -> Iterator[str]:
+def once_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve a picture to the first who asks; the link counts as public, so each output fetches it for itself."""
+
+    async def public(_fetcher: Fetcher, _url: str) -> bool:
+        return True
+
+    monkeypatch.setattr(Fetcher, "check", public)
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(picture, "PNG")
     handler = type("Handler", (_OnceOnly,), {"picture": picture.getvalue(), "requests": itertools.count()})

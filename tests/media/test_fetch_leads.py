@@ -72,7 +72,7 @@ async def test_the_loopback_is_closed_unless_the_operator_opens_it(site: Site, t
 
 
 async def test_a_check_connects_to_nothing(site: Site, fetcher: Fetcher) -> None:
-    await fetcher.check(site.url("/a"))
+    assert not await fetcher.check(site.url("/a"))
     assert site.heads == []
 
 

@@ -7,14 +7,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tests.api.creating import DATA_URI, PICTURE
 from tests.pitfalls.bench import MODEL, REAL, at_least
 from tests.upstreams.behaviour import Rule, never
 from tests.upstreams.films import film
+from tests.upstreams.running import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from starlette.requests import Request
 
     from tests.pitfalls.bench import Bench
     from tests.serving import Running
@@ -117,6 +123,45 @@ def test_every_form_of_picture_reaches_every_provider(bench: Bench, provider: st
     body = ordered(bench, provider, **request)
     address = body["image"]["url"] if provider == "xai" else body["image_url"]
     assert address == LINK if form == "link" else bytes_of(bench, address) == PICTURE
+
+
+@pytest.fixture
+def private() -> Iterator[str]:
+    """Serve a picture and a film by http on this machine, which the operator of the bench's gateway allows."""
+    files = {"/boat.png": PICTURE, "/film.mp4": CLIP}
+
+    async def serve_file(request: Request) -> Response:
+        return Response(files[request.url.path])
+
+    with run(Starlette(routes=[Route(path, serve_file) for path in files])) as url:
+        yield url
+
+
+@pytest.mark.parametrize("provider", REAL)
+def test_a_link_that_only_the_gateway_can_follow_is_followed_by_it(bench: Bench, provider: str, private: str) -> None:
+    """Complaint 24: a provider cannot reach what is on the operator's network, so it gets the picture itself."""
+    wanted = {**BASE, "model": f"{provider}/{MODEL}", "image_url": f"{private}/boat.png"}
+    body = ordered(bench, provider, json=wanted)
+    assert private not in json.dumps(body)
+    assert bytes_of(bench, body["image"]["url"] if provider == "xai" else body["image_url"]) == PICTURE
+
+
+@pytest.mark.parametrize("provider", ["fal", "xai"])
+def test_a_film_that_only_the_gateway_can_fetch_is_priced_and_sent(bench: Bench, provider: str, private: str) -> None:
+    """Complaint 24, for a film: its length is known before anybody pays, as that of an uploaded one is."""
+    wanted = {"prompt": "at night", "model": f"{provider}/{MODEL}", "video": {"url": f"{private}/film.mp4"}}
+    estimate = bench.main.http.post("/v1/videos/edits?dryRun=true", json=wanted).json()
+    assert estimate["total_cost_micros"] > 0
+    body = ordered(bench, provider, "/v1/videos/edits", json=wanted)
+    assert bytes_of(bench, body["video"]["url"] if provider == "xai" else body["video_url"]) == CLIP
+
+
+def test_a_private_link_that_leads_nowhere_is_one_clear_400(bench: Bench) -> None:
+    """Complaint 24: the job was accepted, and the provider asked for what it can never reach."""
+    answer = bench.main.http.post("/v1/videos", json={**BASE, "image_url": "http://127.0.0.1:9/x.png"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_image")
+    assert "http://127.0.0.1:9/x.png cannot be fetched" in answer.json()["error"]["message"]
+    assert bench.paid() == []
 
 
 @pytest.mark.parametrize("wrong", ["not a link", "data:image/png;base64,AAAA", "ftp://a.example/b.png", {"url": 1}])
@@ -245,7 +290,7 @@ def test_an_oversized_upload_is_refused_before_it_is_kept(bench: Bench, another:
     gateway = another(max_body_mb=1)
     answer = gateway.http.post("/v1/videos", data=BASE, files={"input_reference": b"x" * (2 << 20)})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
-    assert list((gateway.data_dir / "uploads").iterdir()) == []
+    assert [path for path in (gateway.data_dir / "uploads").rglob("*") if path.is_file()] == []
     assert bench.paid() == []
 
 
