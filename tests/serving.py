@@ -94,6 +94,11 @@ def coverage_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
 
 
+def environment_without(*prefixes: str) -> dict[str, str]:
+    """Return the environment for a program that is not ours: without these variables, and unmeasured by coverage."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", *prefixes))}
+
+
 def settings_for(data_dir: Path, **changes: object) -> Settings:
     """Make settings that read neither the environment's .env nor the developer's data."""
     return Settings.model_validate({"data_dir": data_dir, **changes})

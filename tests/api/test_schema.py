@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.serving import environment_without
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,7 +41,7 @@ def test_the_gateway_does_what_its_openapi_document_says(start_gateway: Callable
             "--continue-on-failure",
             "--warnings=off",
         ],
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.api.schema_hooks", "PYTHONPATH": str(ROOT)},
+        env={**environment_without(), "SCHEMATHESIS_HOOKS": "tests.api.schema_hooks", "PYTHONPATH": str(ROOT)},
         cwd=gateway.data_dir,
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from tests.sdk.install import node_sdk
+from tests.serving import environment_without
 
 if TYPE_CHECKING:
     from tests.serving import Running
@@ -76,7 +76,7 @@ def run(example: Example, gateway: Running, folder: Path) -> str:
         (folder / "node_modules").symlink_to(node_sdk() / "node_modules")
     command = {"python": [sys.executable], "bash": ["bash", "-eo", "pipefail"], "javascript": ["node"]}
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "REELGATE_"))},
+        **environment_without("OPENAI_", "REELGATE_"),
         "OPENAI_BASE_URL": f"{gateway.url}/v1",
         "OPENAI_API_KEY": "none",
         "REELGATE_BASE_URL": gateway.url,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PICTURE = Path(sys.argv[1])
 CLOSED_LISTS = openai.__version__ == "2.2.0"  # its types know only sora-2 and 4, 8 or 12 seconds
 STRICT: dict[str, Any] = {"_strict_response_validation": not CLOSED_LISTS, "max_retries": 0}
-MANY, FEW = 150, 20
+MANY, FEW = 105, 20  # more than the longest page has; less
 SMALL = {"resolution": "480p", "seconds": 1}
 LITERAL: dict[str, Any] = {"size": "1280x720", "extra_body": {"seconds": 1}}  # a size that the SDK's types know
 OMIT: Any = getattr(openai, "omit", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.sdk.install import node_sdk, python_sdk
-from tests.serving import serve, settings_for
+from tests.serving import environment_without, serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,14 +72,18 @@ def run(gateway: Running, command: list[str], checks: list[str], **environment: 
     """Run a program as a user of its own and return what it reports; its warnings are errors."""
     admin = {"authorization": f"Bearer {ADMIN_KEY}"}
     key = gateway.http.post("/v1/keys", json={"name": command[-1][-60:]}, headers=admin).json()["key"]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "PYTHON"))}
     done = subprocess.run(
         [*command, *checks],
         capture_output=True,
         text=True,
         check=False,
         timeout=PATIENCE - 20,
-        env={**clean, "OPENAI_BASE_URL": f"{gateway.url}/v1", "OPENAI_API_KEY": key, **environment},
+        env={
+            **environment_without("OPENAI_", "PYTHON"),
+            "OPENAI_BASE_URL": f"{gateway.url}/v1",
+            "OPENAI_API_KEY": key,
+            **environment,
+        },
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from tests.serving import environment_without
 from tests.upstreams.behaviour import Rule, fail
 from tests.upstreams.clock import Clock
 from tests.upstreams.fal import KEY, FakeFal, Settings
@@ -48,7 +48,7 @@ def fake() -> Iterator[tuple[FakeFal, str]]:
 
 
 def ran(*command: str, **env: str) -> dict[str, Any]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **env})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**environment_without(), **env})
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen
