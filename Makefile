@@ -32,7 +32,7 @@ sdks: $(DEV) ## Fetch the other OpenAI SDKs that tests use
 
 test: sdks ## Run every test, with coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n auto -m "not thorough" --cov --cov-report= $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal -m "not thorough" --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
 
