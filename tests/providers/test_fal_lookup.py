@@ -27,6 +27,8 @@ ANIMATED = order(
     endpoint=I2V, mode=Mode.IMAGE, ratio="auto", images=(Input("image", url="https://example.com/first.png"),)
 )
 
+REFERRED = replace(ANIMATED, endpoint=f"{GROK}/reference-to-video", mode=Mode.REFERENCE, ratio="16:9")
+
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Bench]:
@@ -91,11 +93,16 @@ async def test_a_submit_whose_answer_was_lost_is_found_by_what_it_said(bench: Be
     assert len(bench.ledger.paid()) == 2
 
 
-async def test_a_picture_with_another_address_is_no_other_request(bench: Bench) -> None:
+@pytest.mark.parametrize("given", [ANIMATED, REFERRED], ids=["image", "references"])
+async def test_a_picture_with_another_address_is_no_other_request(bench: Bench, given: Order) -> None:
     async with bench.provider() as fal:
-        request_id = await lose(bench, fal, ANIMATED)
-        again = replace(ANIMATED, images=(Input("image", url="https://example.com/second.png"),))
-        assert named(await fal.find_submission(sent(again))) == request_id
+        request_id = await lose(bench, fal, given)
+        assert named(await fal.find_submission(sent(given))) == request_id
+
+
+async def test_a_request_from_before_the_submit_is_not_it_whatever_was_asked_for(bench: Bench) -> None:
+    before = datetime.fromtimestamp(time.time() - 100, UTC).isoformat()
+    assert await find(bench, page(row(sent_at=before))) is None
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,16 @@ async def test_while_two_look_for_the_same_neither_is_given_it(bench: Bench) -> 
 
 
 async def test_two_that_say_different_things_do_not_hinder_each_other(bench: Bench) -> None:
-    (first,) = await send(bench, LOST, prompt="a storm")
-    await send(bench, LOST)
+    ids = [*await send(bench, LOST, prompt="a storm"), *await send(bench, LOST)]
     await look(bench)
-    assert await operation_of(bench, first) == FOUND
+    assert FOUND in [await operation_of(bench, video_id) for video_id in ids]
+
+
+async def test_one_that_has_its_own_already_is_not_the_owner(bench: Bench) -> None:
+    await send(bench, {"id": "up-1"})
+    (video_id,) = await send(bench, LOST)
+    await look(bench)
+    assert await operation_of(bench, video_id) == FOUND
 
 
 async def test_one_that_was_given_up_may_still_be_the_owner(bench: Bench) -> None:

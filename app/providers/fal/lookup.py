@@ -76,10 +76,8 @@ class Lookup:
 
 
 def _wanted(order: Order) -> dict[str, Json]:
-    wire = order.wire
-    return {
-        name: value for name, value in build_payload(order).items() if name not in {wire.image, wire.images, wire.video}
-    }
+    """Return what the request must say; the list of pictures is empty in an order without inputs."""
+    return {name: value for name, value in build_payload(order).items() if name != order.wire.images}
 
 
 def _id_of(row: Json, sent: Sent, wanted: dict[str, Json]) -> str | None:

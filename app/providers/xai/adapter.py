@@ -7,8 +7,8 @@
 Authorization: Bearer, JSON only. There is no idempotent submit, no webhook, no cancel and no list of jobs. Images are
 https links or data URIs in the request itself.
 
-`storage_options.filename` could carry our id, so that a lost submit is found in the Files API. It is left out: storing
-can fail, and nothing says what it costs.
+`storage_options.filename` could carry our id, so that a lost submit is found in the Files API. It is left out: a file
+names no request, so there would be nothing to poll and no cost (docs/decisions/lost-submits.md).
 
 Sources: docs.x.ai/developers/model-capabilities/video (overview, generation, extension),
 docs.x.ai/developers/rest-api-reference/inference, and the docstrings of the Python xai-sdk 1.21. What its answers mean
