@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 import av
@@ -29,7 +30,8 @@ def write_clip(
 
     The file gets its name when it is complete; what fails leaves no file. Returns the number of frames.
     """
-    partial = target.with_name(target.name + ".partial")
+    # A name of its own: another replica may be rendering the same output into the same folder.
+    partial = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial")
     try:
         count = _encode(partial, size, frames, sound, progress)
     except BaseException:

@@ -205,6 +205,21 @@ def test_the_result_has_its_name_only_when_it_is_complete(spec: RenderSpec) -> N
     assert [path.name for path in target.parent.iterdir()] == ["clip.mp4"]
 
 
+def test_two_processes_that_render_the_same_output_at_once_do_not_disturb_each_other(
+    spec: RenderSpec, tmp_path: Path
+) -> None:
+    alone = shot(replace(spec, target=str(tmp_path / "alone.mp4"))).read_bytes()
+    other: list[bytes] = []
+
+    def begun(message: dict[str, Json]) -> None:
+        if message["progress"] and not other:
+            other.append(shot(spec).read_bytes())
+
+    render(spec.to_json(), begun)
+    assert [*other, Path(spec.target).read_bytes()] == [alone, alone]
+    assert {path.name for path in tmp_path.iterdir()} == {"alone.mp4", "clip.mp4"}
+
+
 def test_a_clip_can_be_played_while_it_loads(spec: RenderSpec) -> None:
     clip = shot(replace(spec, seconds=0.2)).read_bytes()
     assert 0 < clip.index(b"moov") < clip.index(b"mdat")
