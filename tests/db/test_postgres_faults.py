@@ -1,0 +1,146 @@
+"""A Postgres that restarts, stalls, is read-only or cannot be reached; and the one clock that all replicas share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.db import postgres as module
+from app.db.postgres import PostgresDatabase
+from app.db.session import DatabaseUnavailable
+from tests.db.rows import add, keys
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.session import Database
+    from tests.databases import Databases
+
+
+async def server_time(database: Database) -> float:
+    async with database.read() as session:
+        return float(await session.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0)
+
+
+async def test_a_crash_of_the_server_loses_no_write_that_was_called_done(
+    postgres: Database, replica: Database, databases: Databases
+) -> None:
+    done: set[str] = set()
+    failed: list[str] = []
+
+    async def write_on(database: Database, name: str) -> None:
+        for number in range(10_000):
+            key = f"{name}-{number}"
+            try:
+                done.add(await database.write(partial(add, key=key)))
+            except DatabaseUnavailable:
+                failed.append(key)
+                await asyncio.sleep(0.05)
+            if failed and len(done) > enough:
+                return
+
+    enough = 10_000  # until the restart is over
+    writing = [asyncio.create_task(write_on(each, name)) for each, name in ((postgres, "one"), (replica, "two"))]
+    while len(done) < 20:
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(databases.server.restart, "immediate")
+    enough = len(done) + 20
+    await asyncio.wait_for(asyncio.gather(*writing), 60)
+    assert failed
+    assert done <= await keys(postgres)
+
+
+@pytest.fixture
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the listening connection looked at ten times as often."""
+    monkeypatch.setattr(module, "_LISTEN_SECONDS", module._LISTEN_SECONDS / 10)  # noqa: SLF001 - a test cannot wait
+
+
+@pytest.mark.usefixtures("_looks_often")  # before it listens
+async def test_news_are_heard_again_after_a_restart(
+    postgres: Database, replica: Database, databases: Databases
+) -> None:
+    heard = asyncio.Event()
+    await asyncio.to_thread(databases.server.restart, "fast")
+    replica.listen("work", heard.set)
+    await asyncio.wait_for(heard.wait(), 30)  # once it listens again, for what was said meanwhile
+    heard.clear()
+    while True:
+        try:
+            await postgres.write(partial(add, key="a"), news="work")
+            break
+        except DatabaseUnavailable:
+            await asyncio.sleep(0.1)
+    await asyncio.wait_for(heard.wait(), 30)
+
+
+async def test_a_server_that_is_not_there_is_the_databases_fault(unused_port: int) -> None:
+    away = PostgresDatabase(f"postgresql+asyncpg://reelgate@127.0.0.1:{unused_port}/none")
+    with pytest.raises(DatabaseUnavailable):
+        await away.migrate()
+    with pytest.raises(DatabaseUnavailable):
+        await away.start()
+    with pytest.raises(DatabaseUnavailable):
+        await away.check()
+    with pytest.raises(DatabaseUnavailable):
+        await away.write(partial(add, key="a"))
+    await away.close()
+
+
+async def test_a_read_only_server_is_the_databases_fault(postgres: Database) -> None:
+    async def on_a_standby(session: AsyncSession) -> None:
+        await session.execute(text("SET TRANSACTION READ ONLY"))
+        await add(session, "a")
+
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        await postgres.write(on_a_standby)
+    assert await postgres.write(partial(add, key="a")) == "a"
+
+
+async def test_a_replica_that_stalls_in_a_transaction_is_put_out_of_it(
+    monkeypatch: pytest.MonkeyPatch, replica: Database, postgres_url: str
+) -> None:
+    async with replica.read() as session:
+        assert await session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "10s"
+    monkeypatch.setitem(module._SERVER_SETTINGS, "idle_in_transaction_session_timeout", "500")  # noqa: SLF001 - not 10 s
+    stalled = PostgresDatabase(postgres_url)
+    holds, wakes = asyncio.Event(), asyncio.Event()
+
+    async def stall(session: AsyncSession) -> str:
+        await stalled.hold(session, "the name")
+        holds.set()
+        await wakes.wait()
+        return await add(session, "of the stalled")
+
+    async def go_on(session: AsyncSession) -> str:
+        await replica.hold(session, "the name")
+        return await add(session, "of the other")
+
+    sleeping = asyncio.create_task(stalled.write(stall))
+    await holds.wait()
+    await asyncio.wait_for(replica.write(go_on), 10)
+    wakes.set()
+    with pytest.raises(DatabaseUnavailable):
+        await sleeping
+    assert await keys(replica) == {"of the other"}
+    assert await stalled.write(partial(add, key="later")) == "later"
+    await stalled.close()
+
+
+async def test_the_clock_is_the_servers_whatever_this_machine_believes(
+    monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    wrong = SimpleNamespace(time=lambda: time.time() + 3600, monotonic=time.monotonic)
+    monkeypatch.setattr(module, "time", wrong)
+    database = PostgresDatabase(postgres_url)
+    assert database.clock() > time.time() + 3000
+    await database.start()
+    assert abs(database.clock() - await server_time(database)) < 1
+    assert database.jump() == 0
+    await database.close()
