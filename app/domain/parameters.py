@@ -49,7 +49,9 @@ def parameters(model: Model) -> list[Parameter]:
         _media("reference_images", "image[]", model, (Mode.REFERENCE,), "Images to compose a video from."),
         _media("input_video", "video", model, (Mode.EDIT, Mode.EXTEND), "The video to change or to continue."),
         _media("characters", "object[]", model, (Mode.REFERENCE,), "Sent as reference images.", "emulated"),
-        Parameter("strict", "boolean", "emulated", modes, "Refuse values that would be converted.", default="false"),
+        Parameter(
+            "strict", "boolean", "emulated", modes, "Refuse values that would be converted or ignored.", default="false"
+        ),
         Parameter("anything else", "any", "passthrough", modes, "Sent to the provider as it is."),
     ]
 

@@ -6,11 +6,10 @@ made on exact fractions: max(a/b, b/a) orders pairs just as |ln(a/b)| does, with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from app.domain.errors import GatewayError
 from app.domain.formats import (
     AUTO,
     SIZE_FORMS,
@@ -22,9 +21,10 @@ from app.domain.formats import (
     parse_tier,
 )
 from app.domain.free_size import clamp, stepped
+from app.domain.strictness import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from app.domain.catalogue import FreeSize, ModeSpec
 
@@ -46,7 +46,8 @@ class ParameterWarning:
 class Asked:
     """The client's own values, as text; None where nothing was said.
 
-    `seconds_param` is the name that `seconds` came under; `duration` is set where `seconds` beat it.
+    `seconds_param` is the name that `seconds` came under; `duration` is set where `seconds` beat it. `literals` are the
+    values as they came, for models that the catalogue does not know.
     """
 
     size: str | None = None
@@ -55,6 +56,7 @@ class Asked:
     seconds: str | None = None
     seconds_param: str = "seconds"
     duration: str | None = None
+    literals: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +94,25 @@ class _Frame:
 def normalise(asked: Asked, spec: ModeSpec, *, strict: bool = False) -> Normalised:
     """Map `asked` onto the nearest combination that `spec` supports, and say what had to change.
 
-    Raises GatewayError: invalid_value for a malformed value; unsupported_value, with `strict`, instead of converting.
+    Raises GatewayError: invalid_value for a malformed value; unsupported_value, with `strict`, instead of converting or
+    ignoring.
     """
-    frame = _parse_frame(asked)
+    frame = _parse_frame(replace(asked, resolution=_tier_named(asked.resolution, spec)))
     if spec.verbatim:
         found = _given_frame(frame)
     else:
         found = _free_frame(frame, spec, spec.free_size) if spec.free_size else _listed_frame(frame, spec)
     seconds, about_seconds = _nearest_seconds(asked, spec)
-    warnings = (*found.warnings, *frame.ignored, *about_seconds)
     if strict:
-        _refuse_conversions(warnings, spec)
+        refuse((*found.warnings, *about_seconds), spec)
+    warnings = (*found.warnings, *frame.ignored, *_beaten_duration(asked), *about_seconds)
     return Normalised(found.ratio, found.resolution, found.width, found.height, seconds, warnings)
+
+
+def _tier_named(resolution: str | None, spec: ModeSpec) -> str | None:
+    """Return the tier that a resolution is the provider's own word for ("4k" for 2160p), else what was asked."""
+    names = {spec.wire.resolution_values.get(tier, tier).lower(): tier for tier in spec.resolutions}
+    return names.get((given(resolution) or "").lower(), resolution)
 
 
 def _parse_frame(asked: Asked) -> _Frame:
@@ -217,46 +226,22 @@ def _given_frame(frame: _Frame) -> _Found:
 
 def _nearest_seconds(asked: Asked, spec: ModeSpec) -> tuple[int | None, list[ParameterWarning]]:
     offered = spec.seconds
-    text, beaten = given(asked.seconds), given(asked.duration)
+    text = given(asked.seconds)
     wanted = None if text is None else parse_seconds(text, asked.seconds_param)
-    warnings: list[ParameterWarning] = []
-    if text is not None and beaten is not None and parse_seconds(beaten, "duration") != wanted:
-        warnings.append(_overruled("duration", beaten, f"seconds {text}"))
     if offered is None:
-        return None, warnings if text is None else [*warnings, _ignored(asked.seconds_param, text)]
+        return None, [] if text is None else [_ignored(asked.seconds_param, text)]
     if wanted is None or text is None:
-        return None if spec.verbatim else offered.default, warnings
+        return None if spec.verbatim else offered.default, []
     used = offered.nearest(wanted)
-    if used != wanted:
-        warnings.append(_converted(asked.seconds_param, text, str(used)))
-    return used, warnings
+    return used, [] if used == wanted else [_converted(asked.seconds_param, text, str(used))]
 
 
-def _refuse_conversions(warnings: Iterable[ParameterWarning], spec: ModeSpec) -> None:
-    for warning in warnings:
-        if warning.code != "converted":
-            continue
-        raise GatewayError(
-            "unsupported_value",
-            f"{warning.param} {warning.requested!r} is not supported and strict is true. "
-            f"Nearest: {warning.used!r}. {_supported(warning, spec)}",
-            param=warning.param,
-        )
-
-
-def _supported(warning: ParameterWarning, spec: ModeSpec) -> str:
-    """Name every supported value, for a message."""
-    if warning.param in ("seconds", "duration") and spec.seconds:
-        return f"Supported: {spec.seconds.words}."
-    if spec.free_size:
-        free = spec.free_size
-        sides = f"sides of {free.min_side} to {free.max_side} pixels in steps of {free.multiple}"
-        return f"Supported: {sides}, at most {free.max_pixels} pixels in all."
-    values = spec.resolutions if warning.param == "resolution" or not spec.ratios else spec.ratios
-    if warning.param == "size" and ":" not in warning.requested and spec.ratios and spec.resolutions:
-        frames = [frame_size(tier, parse_ratio(ratio)) for tier in spec.resolutions for ratio in spec.ratios]
-        values = tuple(f"{width}x{height}" for width, height in frames)
-    return f"Supported: {', '.join(values)}."
+def _beaten_duration(asked: Asked) -> list[ParameterWarning]:
+    text, beaten = given(asked.seconds), given(asked.duration)
+    if text is None or beaten is None:
+        return []
+    same = parse_seconds(beaten, "duration") == parse_seconds(text, asked.seconds_param)
+    return [] if same else [_overruled("duration", beaten, f"seconds {text}")]
 
 
 def _area(frame: _Frame, shape: Fraction) -> Fraction | None:

@@ -162,3 +162,10 @@ def _shown(default: object) -> str:
     if default is None or default in ("", ()):
         return "unset"
     return ",".join(default) if isinstance(default, tuple) else str(default)
+
+
+def test_every_header_of_our_own_is_in_the_reference() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "app" / "api").glob("*.py"))
+    names = set(re.findall(r'"((?:x-reelgate|openai)-[a-z-]+)"', sources))
+    assert {"x-reelgate-provider", "x-reelgate-model", "openai-poll-after-ms"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in (ROOT / "docs" / "api.md").read_text()] == []

@@ -62,9 +62,32 @@ def test_strict_changes_nothing_where_nothing_is_converted(asked: Asked) -> None
     assert normalise(asked, spec_of(V1), strict=True) == normalise(asked, spec_of(V1))
 
 
-def test_strict_lets_pass_what_the_offering_cannot_take() -> None:
-    found = normalise(Asked(aspect_ratio="1:1"), spec_of(V15, Mode.IMAGE), strict=True)
-    assert codes(found) == [("aspect_ratio", "ignored")]
+@pytest.mark.parametrize(
+    ("asked", "spec", "param"),
+    [
+        (Asked(aspect_ratio="9:16"), spec_of(V15, Mode.IMAGE), "aspect_ratio"),
+        (Asked(size="9:16"), spec_of(V15, Mode.IMAGE), "size"),
+        (Asked(resolution="480p"), spec_of(V1, Mode.EXTEND), "resolution"),
+        (Asked(size="1280x720"), spec_of(V1, Mode.EXTEND), "size"),
+        (Asked(seconds="6"), spec_of(V1, Mode.EDIT), "seconds"),
+    ],
+)
+def test_strict_refuses_what_cannot_be_chosen_and_would_be_ignored(asked: Asked, spec: ModeSpec, param: str) -> None:
+    assert codes(normalise(asked, spec)) == [(param, "ignored")]
+    with pytest.raises(GatewayError, match="cannot be chosen in this mode of this model, and strict is true") as error:
+        normalise(asked, spec, strict=True)
+    assert refused(error) == ("unsupported_value", param)
+
+
+@pytest.mark.parametrize("word", ["4k", "4K", "2160p", " 4k "])
+def test_a_providers_own_word_for_a_resolution_is_no_conversion(word: str) -> None:
+    found = normalise(Asked(resolution=word), spec_of("veo-3.1"), strict=True)
+    assert (found.resolution, found.warnings) == ("2160p", ())
+
+
+def test_a_word_of_another_provider_means_what_it_always_means() -> None:
+    found = normalise(Asked(resolution="4k"), spec_of("veo-3.1", provider="aimlapi"))
+    assert (found.resolution, codes(found)) == ("1080p", [("resolution", "converted")])
 
 
 def test_strict_still_calls_a_malformed_value_invalid() -> None:
