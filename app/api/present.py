@@ -53,7 +53,7 @@ def _output(video: VideoRow, output: OutputRow, base_url: str, links: Links) -> 
     url = f"{base_url}/v1/videos/{video.id}/content?{links.query(video.id, output.index)}" if done else None
     return {
         "index": output.index,
-        "status": public_status(State(output.state)),
+        "status": public_status(State(output.state), output.history),
         "progress": output.progress,
         "url": url,
         "content_type": output.content_type,

@@ -261,9 +261,13 @@ def derive(outputs: Sequence[OutputState], progress: int = 0, status: str = "que
     return VideoState("queued" if waiting else "in_progress", progress)
 
 
-def public_status(state: State) -> str:
-    """Name an output's state in the four words that leave the gateway."""
-    if state in (State.QUEUED, State.SUBMITTING):
+def public_status(state: State, history: Sequence[Mapping[str, Json]] = ()) -> str:
+    """Name an output's state in the four words that leave the gateway.
+
+    One that was taken once is in progress, also while it waits for the next provider: a client never sees it go back.
+    """
+    begun = any(each["outcome"] == "failed" for each in history)
+    if state in (State.QUEUED, State.SUBMITTING) and not begun:
         return "queued"
     return "in_progress" if state in LIVE else state.value
 

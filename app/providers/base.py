@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.domain.catalogue import Mode
     from app.domain.jobs import Operation
+    from app.domain.plain import Json
 
 _CLOCKS_DIFFER = 60.0  # seconds between the provider's clock and ours, at most
 _LONGEST_SEND = 60.0  # seconds from the written intent to the request's arrival
@@ -181,6 +182,15 @@ class Cancels(Protocol):
 
     async def cancel(self, operation: Operation) -> bool:
         """End it, and say whether that surely costs nothing; already ended is fine. Raises ProviderError."""
+        ...
+
+
+@runtime_checkable
+class Builds(Protocol):
+    """A provider whose requests are worked out before anything is written down or sent."""
+
+    def build(self, order: Order) -> Json:
+        """Return what `submit` sends; whatever this raises, nothing has left. Raises ProviderError."""
         ...
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -61,9 +63,15 @@ class Reply:
 
     @property
     def retry_after(self) -> float:
-        """Seconds the answer asks to wait, within reason; 5 where it does not say."""
+        """Seconds the answer asks to wait, within reason; 5 where it does not say. A moment is by its own clock."""
+        wish = self.headers.get("retry-after", "")
         with contextlib.suppress(ValueError):
-            return min(_LONGEST_RETRY, max(0.0, float(self.headers.get("retry-after", ""))))
+            return min(_LONGEST_RETRY, max(0.0, float(wish)))
+        with contextlib.suppress(ValueError):
+            moment = parsedate_to_datetime(wish).timestamp()
+            sent = self.headers.get("date")
+            now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
+            return min(_LONGEST_RETRY, max(0.0, moment - now))
         return 5.0
 
 

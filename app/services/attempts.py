@@ -25,6 +25,13 @@ def offer_of(job: Job) -> Offer:
     return offers_of(job)[job.offer]
 
 
+def measured(job: Job, source: float) -> Job:
+    """Fit the offer that is being tried to an input video of `source` seconds, which is known only now."""
+    known = offers_of(job)
+    fitting = [offer.behind(source) if number == job.offer else offer for number, offer in enumerate(known)]
+    return job if fitting == known else replace(job, order={**job.order, "offers": offers.dump(fitting)})
+
+
 def entry(
     job: Job, outcome: str, *, code: str | None = None, message: str | None = None, cost: int | None = None
 ) -> dict[str, Json]:
@@ -51,15 +58,15 @@ def unavailable(job: Job, message: str, now: float, wait: float) -> dict[str, Js
 def onward(job: Job, story: dict[str, Json], now: float) -> Transition | None:
     """Queue the job for its next offer; after the last, for another round as soon as somebody who rests may be asked.
 
-    None when there is nobody left to wait for. Who rests is passed over; who took the job once and failed at it is not
-    asked a second time.
+    None when there is nobody left to wait for. Who rests is passed over; who took the job once and failed at it, or
+    refused it, is not asked a second time.
     """
     job = retold(job, story)
     known = [*job.history, story]
-    failed = {each["provider"] for each in known if each["outcome"] == "failed"}
+    done = {each["provider"] for each in known if each["outcome"] in ("failed", "refused")}
     resting = {each["provider"]: _number(each, "until") for each in known if each["outcome"] == "unavailable"}
     offered = offers_of(job)
-    usable = [(number, offer.provider) for number, offer in enumerate(offered) if offer.provider not in failed]
+    usable = [(number, offer.provider) for number, offer in enumerate(offered) if offer.provider not in done]
     for number, provider in usable:
         if number > job.offer and resting.get(provider, now) <= now:
             return jobs.move_on(job, number, provider, now, story)

@@ -67,6 +67,6 @@ def notes(order: Order) -> list[ParameterWarning]:
 
 def _seed(job: Job) -> int:
     """Derive the output's seed from what was asked and its index: the same request gives the same clips."""
-    asked = {name: value for name, value in job.order.items() if name != "inputs"}
+    asked = {name: value for name, value in job.order.items() if name not in ("inputs", "offers")}
     text = json.dumps([asked, job.index], sort_keys=True, ensure_ascii=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
@@ -12,16 +11,18 @@ from app.domain import pricing
 from app.domain.catalogue import LOCAL, Mode, Price, SecondsRange
 from app.domain.errors import GatewayError
 from app.domain.jobs import seconds_text
-from app.domain.offers import Offer
+from app.domain.offers import Offer, Shown, tails_behind
 from app.domain.pricing import Quantities
 from app.domain.requests import VideoId
-from app.domain.sizing import Normalised, ParameterWarning, normalise
+from app.domain.shapes import normalise_for
+from app.domain.sizing import Normalised, ParameterWarning
+from app.domain.verbatim import own_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from app.db.session import Database
-    from app.domain.catalogue import VideoLimits
+    from app.domain.catalogue import VideoLimits, Wire
     from app.domain.pricing import Component
     from app.domain.requests import VideoRequest
     from app.services.inputs import Gathered, Inputs
@@ -52,6 +53,7 @@ class _Way:
     route: Route
     sized: Normalised
     bought: Quantities
+    shown: Shown
     offer: Offer
 
 
@@ -80,21 +82,18 @@ class Planner:
             video = await self._inputs.gather_video(owner, request.video, folder)
             source = video.facts.seconds
             gathered.append(video)
-        best, *others = self._ranked(self._ways(request, route, source, len(gathered)))
-        sized = best.sized
-        length = source + (sized.seconds or 0) if request.video else float(sized.seconds or 0)
-        components = _price(best.route, best.bought)
+        best, *others = self._ranked(self._ways(request, route, source, gathered))
         return Plan(
             best.route,
-            sized,
-            seconds_text(length),
+            best.sized,
+            best.shown.seconds,
             gathered,
-            components,
-            (*route.warnings, *sized.warnings, *_about_the_price(best.route, components), *_about_the_gateway(request)),
+            _price(best.route, best.bought),
+            (*route.warnings, *best.shown.warnings, *_about_the_gateway(request)),
             [way.offer for way in (best, *others)],
         )
 
-    def _ways(self, request: VideoRequest, first: Route, source: float, inputs: int) -> list[_Way]:
+    def _ways(self, request: VideoRequest, first: Route, source: float, inputs: list[Gathered]) -> list[_Way]:
         """Work out every way to serve the request, in order of preference: the client's pin, else each provider.
 
         A provider that cannot do it is left out, under `strict` also one that would have to convert. Raises
@@ -140,8 +139,9 @@ class Planner:
         return self._router.route(request.model, request.mode)
 
 
-def _way(request: VideoRequest, route: Route, source: float, inputs: int) -> _Way:
+def _way(request: VideoRequest, route: Route, source: float, gathered: list[Gathered]) -> _Way:
     """Work out what this provider would be sent. Raises GatewayError where it cannot serve the request."""
+    inputs = len(gathered)
     images = inputs - bool(request.video)
     if images > route.spec.images.max:
         raise GatewayError(
@@ -149,16 +149,37 @@ def _way(request: VideoRequest, route: Route, source: float, inputs: int) -> _Wa
             f"{images} input images; {route.asked} takes at most {route.spec.images.max} in this mode.",
             param=request.images[0].param if request.images else "characters",
         )
-    sized = _size(request, route, source)
+    frame = (gathered[0].facts.width, gathered[0].facts.height) if request.mode is Mode.IMAGE else (0, 0)
+    sized, wire = _size(request, route, source, frame)
     bought = _bought(request, sized, source, inputs)
-    return _Way(route, sized, bought, _offer(route, sized, bought))
+    components = _price(route, replace(bought, n=1))
+    length = bought.input_seconds + (sized.seconds or 0)
+    shown = Shown(sized.size, seconds_text(length), (*sized.warnings, *_about_the_price(route, components)))
+    exactly = request.strict and request.asked.seconds is not None
+    offer = Offer(
+        provider=route.provider,
+        model=route.model.id,
+        endpoint=route.spec.endpoint,
+        ratio=sized.ratio,
+        resolution=sized.resolution,
+        seconds=sized.seconds,
+        wire=wire,
+        video=route.spec.video,
+        tails=route.spec.seconds if request.video and not exactly else None,
+        estimate=None if components is None else pricing.total(components),
+        shown=shown,
+    )
+    return _Way(route, sized, bought, shown, offer)
 
 
-def _size(request: VideoRequest, route: Route, source: float) -> Normalised:
+def _size(request: VideoRequest, route: Route, source: float, frame: tuple[int, int]) -> tuple[Normalised, Wire]:
+    """Say what is sent of size and seconds, and in which words; `frame` is that of the first image, if it is known."""
     spec = route.spec
+    if spec.verbatim:
+        return own_words(request, spec)
     if request.video and spec.video and source:
         spec = spec.model_copy(update={"seconds": _tail(spec.seconds, spec.video, source, request.video.param)})
-    return normalise(request.asked, spec, strict=request.strict)
+    return normalise_for(frame, request.asked, spec, strict=request.strict), spec.wire
 
 
 def _bought(request: VideoRequest, sized: Normalised, source: float, inputs: int) -> Quantities:
@@ -169,21 +190,6 @@ def _bought(request: VideoRequest, sized: Normalised, source: float, inputs: int
         request.n,
         images=inputs - bool(request.video),
         input_seconds=source,
-    )
-
-
-def _offer(route: Route, sized: Normalised, bought: Quantities) -> Offer:
-    components = _price(route, replace(bought, n=1))
-    return Offer(
-        provider=route.provider,
-        model=route.model.id,
-        endpoint=route.spec.endpoint,
-        ratio=sized.ratio,
-        resolution=sized.resolution,
-        seconds=sized.seconds,
-        wire=route.spec.wire,
-        video=route.spec.video,
-        estimate=None if components is None else pricing.total(components),
     )
 
 
@@ -209,12 +215,7 @@ def _tail(offered: SecondsRange | None, limits: VideoLimits, source: float, para
             f"{param}: the video lasts {seconds_text(source)} s; this mode takes {limits.min_seconds:g} to {most:g} s.",
             param=param,
         )
-    if offered is None or limits.max_total_seconds is None:
-        return offered
-    room = max(offered.min, min(offered.max, math.floor(limits.max_total_seconds - source + 0.1)))
-    values = tuple(value for value in offered.values if value <= room)
-    longest = values[-1] if values else room
-    return SecondsRange(min=offered.min, max=longest, default=min(offered.default, longest), values=values)
+    return offered and tails_behind(offered, limits, source)
 
 
 def _price(route: Route, bought: Quantities) -> tuple[Component, ...] | None:

@@ -11,12 +11,14 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from app.db import outputs, submissions
+import structlog
+
+from app.db import outputs, shown, submissions
 from app.domain import jobs
 from app.domain.jobs import State
 from app.media.errors import MediaError
-from app.providers.base import Indeterminate, Misconfigured, ProviderError, Rejected, Transient
-from app.services.attempts import entry, final_code, offer_of, onward, retold, unavailable
+from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
+from app.services.attempts import entry, final_code, measured, offer_of, onward, retold, unavailable
 from app.services.ordering import complete_order, notes
 from app.services.settling import Settling
 
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.domain.jobs import Job, Transition
+    from app.providers.base import Order, Provider
     from app.services.context import Context
+
+log = structlog.get_logger()
 
 _LOOK_SECONDS = 30.0  # between two looks for an unknown submission
 
@@ -59,21 +64,16 @@ class Submitting:
         context = self.context
         provider = context.providers[job.provider]
         try:
-            order = await complete_order(context, job, provider, f"sub_{secrets.token_hex(16)}")
+            fitted, order = await self._prepare(job, provider)
         except MediaError as error:
             await context.apply(jobs.failed(job, "invalid_input", error.message, context.clock()))
             return
-        except ProviderError as error:  # an upload: nothing was ordered yet
+        except ProviderError as error:  # nothing was ordered yet
             await self._refused(job, error)
             return
-        problem = offer_of(job).refuses(order.video.seconds) if order.video else None
-        if problem:
-            message = f"The input video {problem}."
-            await context.apply(jobs.failed(job, "invalid_input", message, context.clock()))
+        if not await self._begin(fitted, order.submission_id, changed=fitted is not job):
             return
-        if not await self._begin(job, order.submission_id):
-            return
-        job = replace(job, state=State.SUBMITTING, attempts=job.attempts + 1)
+        job = replace(fitted, state=State.SUBMITTING, attempts=job.attempts + 1)
         if not lease_holds():
             again = jobs.resubmit(job, context.clock())
             await Settling(context).refuse(job, order.submission_id, "the lease ran out", again)
@@ -90,32 +90,59 @@ class Submitting:
             context.breakers.worked(job.provider)
             await Settling(context).accept(job, order.submission_id, operation, notes(order))
 
+    async def _prepare(self, job: Job, provider: Provider) -> tuple[Job, Order]:
+        """Work out what is sent, all of it: what goes wrong here has provably sent nothing that costs.
+
+        A video behind a URL is measured only now, and its length decides. Raises MediaError, ProviderError.
+        """
+        order = await complete_order(self.context, job, provider, f"sub_{secrets.token_hex(16)}")
+        if order.video and order.video.seconds:
+            job = measured(job, order.video.seconds)
+            if problem := offer_of(job).refuses(order.video.seconds):
+                raise Unfit(f"{job.provider}: the input video {problem}.")
+            order = replace(order, seconds=offer_of(job).seconds)
+        if isinstance(provider, Builds):
+            try:
+                provider.build(order)
+            except ProviderError:
+                raise
+            except Exception as error:
+                log.exception("an order cannot be built", output=job.id, provider=job.provider)
+                raise Misconfigured(f"{job.provider}: the request cannot be built.", said=repr(error)) from error
+        return job, order
+
     async def _refused(self, job: Job, error: ProviderError, submission: str | None = None) -> None:
-        """Act on an authoritative no: fail where the input is at fault, else try the next offer."""
+        """Act on an authoritative no: fail where the input is at fault, else try the next offer.
+
+        An upload that fails says nothing of whether submits work. What was said of the account is for the log alone.
+        """
         context = self.context
         reason, now = str(error), context.clock()
-        if isinstance(error, Transient) and not error.busy:
+        said = error.said or reason
+        if submission and isinstance(error, Transient) and not error.busy:
             context.breakers.failed(job.provider)
         elif submission:
             context.breakers.worked(job.provider)  # it answered
         if isinstance(error, Rejected):
             story = entry(job, "refused", code=error.code, message=reason, cost=error.cost)
             failed = jobs.failed(job, error.code, reason, now, story, error.cost)
-            await self._close(job, submission, failed, reason)
-        elif isinstance(error, Misconfigured):
+            await self._close(job, submission, failed, said)
+        elif isinstance(error, Misconfigured | Unfit):
             story = entry(job, "refused", code=error.code, message=reason)
-            failed = jobs.failed(retold(job, story), final_code(job, error.code), reason, now, story)
-            await self._close(job, submission, onward(job, story, now) or failed, reason)
+            failed = jobs.failed(retold(job, story), final_code(job, error.code), _all_unfit(job, error), now, story)
+            await self._close(job, submission, onward(job, story, now) or failed, said)
         else:
             wait = error.retry_after if isinstance(error, Transient) else 0.0
-            await self._elsewhere(job, wait, reason, submission)
+            await self._elsewhere(job, wait, reason, submission, said)
 
-    async def _elsewhere(self, job: Job, wait: float, reason: str, submission: str | None = None) -> None:
+    async def _elsewhere(
+        self, job: Job, wait: float, reason: str, submission: str | None = None, said: str | None = None
+    ) -> None:
         """Try the next offer at once; after the last, begin again when somebody may be asked: this one in `wait`."""
         now = self.context.clock()
         story = unavailable(job, reason, now, wait)
         failed = jobs.failed(job, "provider_error", reason, now, story)
-        await self._close(job, submission, onward(job, story, now) or failed, reason)
+        await self._close(job, submission, onward(job, story, now) or failed, said or reason)
 
     async def _close(self, job: Job, submission: str | None, transition: Transition, reason: str | None = None) -> None:
         if submission is None:
@@ -123,13 +150,23 @@ class Submitting:
         else:
             await Settling(self.context).refuse(job, submission, reason or "refused", transition)
 
-    async def _begin(self, job: Job, submission: str) -> bool:
-        """Commit the intent to pay, unless the output is no longer ours."""
+    async def _begin(self, job: Job, submission: str, *, changed: bool) -> bool:
+        """Commit the intent to pay, unless the output is no longer ours; `changed` says that its offers are new."""
 
         async def work(session: AsyncSession) -> bool:
-            if await outputs.apply(session, jobs.begin_submit(job)) is None:
+            if not await outputs.apply(session, jobs.begin_submit(job)):
                 return False
+            if changed:
+                await shown.put_offers(session, job.video_id, job.order["offers"])
             await submissions.begin(session, job, submission, offer_of(job).endpoint, self.context.clock())
             return True
 
         return await self.context.database.write(work)
+
+
+def _all_unfit(job: Job, error: Misconfigured | Unfit) -> str:
+    """Say why nobody takes the job: where it fits no provider, what each of them takes."""
+    if not isinstance(error, Unfit):
+        return str(error)
+    before = [str(each["message"]) for each in job.history if each["code"] == Unfit.code]
+    return " ".join([*before, str(error)])

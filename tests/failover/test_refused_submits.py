@@ -105,6 +105,7 @@ def test_a_busy_first_provider_is_waited_for_when_the_second_has_no_money(system
     video_id = system.create()
     for rounds in (1, 2):
         system.until(partial(times_asked, system, rounds))
+        system.until(partial(told, system, video_id, "aimlapi", "refused"))
         assert system.get(video_id)["status"] == "queued"
         system.advance(60)
     video = system.wait(video_id)
@@ -114,6 +115,23 @@ def test_a_busy_first_provider_is_waited_for_when_the_second_has_no_money(system
         ("fal", "unavailable", None),
     ]
     assert system.only_paid("fal").charged == PRICE
+    assert system.arrived("aimlapi") == 1
+
+
+@pytest.mark.parametrize("others", [(), ("aimlapi",)])
+def test_who_was_busy_and_then_has_no_money_is_not_asked_again_and_the_balance_is_the_error(
+    system: System, others: tuple[str, ...]
+) -> None:
+    system.misbehave("fal", Rule(on="submit", do=BUSY, times=1), Rule(on="submit", do=LOCKED, times=None))
+    system.misbehave("aimlapi", Rule(on="submit", do=answer(403, aimlapi_errors.out_of_credits()), times=None))
+    system.start(providers=("fal", *others))
+    video_id = system.create()
+    system.until(partial(told, system, video_id, "fal", "unavailable"))
+    system.advance(60)
+    video = system.wait(video_id)
+    assert (video["status"], video["error"]["code"]) == ("failed", "provider_balance_exhausted")
+    assert (system.arrived("fal"), system.arrived("aimlapi")) == (2, len(others))
+    assert system.paid() == {}
 
 
 def test_a_policy_refusal_of_a_submit_is_asked_of_nobody_else(system: System) -> None:
@@ -127,4 +145,8 @@ def test_a_policy_refusal_of_a_submit_is_asked_of_nobody_else(system: System) ->
 
 
 def times_asked(system: System, times: int) -> bool:
-    return system.arrived("aimlapi") == times
+    return system.arrived("fal") == times
+
+
+def told(system: System, video_id: str, provider: str, outcome: str) -> bool:
+    return (provider, outcome) in {each[:2] for each in story(system.get(video_id))}

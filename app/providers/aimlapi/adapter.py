@@ -69,11 +69,15 @@ class AimlApiProvider:
         self._url = url.rstrip("/")
         self._http = Http((self._url,), {"authorization": f"Bearer {key}"})
 
+    def build(self, order: Order) -> Json:
+        """Return the body of the order."""
+        return build_payload(order)
+
     async def submit(self, order: Order) -> Operation:
         """Order one video, once; the handle holds its id and what it costs."""
         headers = {"x-client-request-id": client_id(order.submission_id)}
         where = self._url + _GENERATIONS
-        reply = await self._http.send("POST", where, json_body=build_payload(order), headers=headers, paid=True)
+        reply = await self._http.send("POST", where, json_body=self.build(order), headers=headers, paid=True)
         operation = read_accepted(reply)
         if operation is None:
             raise read_refusal(reply)

@@ -61,10 +61,14 @@ class XaiProvider:
         self._url = url.rstrip("/")
         self._http = Http((self._url,), {"authorization": f"Bearer {key}"})
 
+    def build(self, order: Order) -> Json:
+        """Return the body of the order."""
+        return build_payload(order)
+
     async def submit(self, order: Order) -> Operation:
         """Order one video, once."""
         where = f"{self._url}/{order.endpoint}"
-        reply = await self._http.send("POST", where, json_body=build_payload(order), paid=True)
+        reply = await self._http.send("POST", where, json_body=self.build(order), paid=True)
         operation = read_accepted(reply)
         if operation is None:
             raise read_refusal(reply)
