@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
-from tests.crash.harness import Gateway
+from tests.cli.processes import served
 from tests.pitfalls.bench import MODEL, PUBLIC, REAL, at_least
 from tests.upstreams.behaviour import Rule, accept_then, answer, fail, hang, never, no_video, shape, slow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from tests.cli.processes import Served
     from tests.pitfalls.bench import Bench
     from tests.serving import Running
     from tests.upstreams.behaviour import Do
@@ -101,53 +103,55 @@ def test_a_job_that_never_ends_upstream_ends_here(bench: Bench, another: Callabl
     assert len(bench.fal.ledger.paid()) == 1
 
 
-def gateway_process(bench: Bench, folder: Path, patch: pytest.MonkeyPatch, **more: str) -> Gateway:
-    """Prepare a gateway in a process of its own, so that it can be killed."""
-    for name, value in {**bench.environment, "REELGATE_POLL_SECONDS": "0.1", **more}.items():
-        patch.setenv(name, value)
-    return Gateway(folder)
+def process(bench: Bench, folder: Path, **more: str) -> AbstractContextManager[Served]:
+    """Serve from a process of its own, which can be killed, in front of the fakes."""
+    return served(folder, **bench.environment, REELGATE_POLL_SECONDS="0.1", **more)
 
 
-def ended(gateway: Gateway, video_id: str) -> dict[str, Any]:
+def ordered(gateway: Served, prompt: str) -> str:
+    wanted = {"prompt": prompt, "seconds": 1, "resolution": "480p"}
+    return str(httpx.post(f"{gateway.url}/v1/videos", json=wanted).raise_for_status().json()["id"])
+
+
+def ended(gateway: Served, video_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        video: dict[str, Any] = gateway.http.get(f"/v1/videos/{video_id}").raise_for_status().json()
+        video: dict[str, Any] = httpx.get(f"{gateway.url}/v1/videos/{video_id}").raise_for_status().json()
         if video["status"] in ("completed", "failed"):
             return video
         time.sleep(0.1)
     raise AssertionError("the video did not end")
 
 
-def test_a_killed_gateway_goes_on_polling_what_it_paid_for(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_gateway_goes_on_polling_what_it_paid_for(bench: Bench, tmp_path: Path) -> None:
     """Complaint 13: a restart forgets an accepted job, or orders it once more."""
     bench.fal.rules.add(Rule(on="job", do=slow(2.0)))
-    gateway = gateway_process(bench, tmp_path, monkeypatch)
-    wanted = {"prompt": "killed while it runs", "seconds": 1, "resolution": "480p"}
-    video_id = gateway.start().post("/v1/videos", json=wanted).json()["id"]
-    at_least(1, lambda: bench.calls("fal", "status"))
-    gateway.end(signal.SIGKILL)
-    gateway.start()
-    assert ended(gateway, video_id)["status"] == "completed"
-    gateway.end(signal.SIGTERM)
+    with process(bench, tmp_path) as gateway:
+        video_id = ordered(gateway, "killed while it runs")
+        at_least(1, lambda: bench.calls("fal", "status"))
+        gateway.process.kill()
+    with process(bench, tmp_path) as gateway:
+        assert ended(gateway, video_id)["status"] == "completed"
     assert len(bench.paid()) == 1
 
 
+@pytest.mark.parametrize("listed", [True, False])
 def test_a_gateway_killed_before_the_answer_never_orders_twice(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, listed: bool
 ) -> None:
     """Complaint 13: the provider accepted, the gateway died before it knew: a second order would be paid twice."""
+    monkeypatch.setattr(bench.fal.settings, "list_lag", 0 if listed else 3600)
     bench.fal.rules.add(Rule(on="submit", do=accept_then(hang())))
-    gateway = gateway_process(bench, tmp_path, monkeypatch, REELGATE_SETTLE_SECONDS="0")
-    wanted = {"prompt": "killed in between", "seconds": 1, "resolution": "480p"}
-    video_id = gateway.start().post("/v1/videos", json=wanted).json()["id"]
-    at_least(1, lambda: len(bench.paid()))
-    gateway.end(signal.SIGKILL)
-    gateway.start()
-    video = ended(gateway, video_id)
-    gateway.end(signal.SIGTERM)
-    assert (video["status"], video["error"]["code"]) == ("failed", "submission_unknown")
+    with process(bench, tmp_path, REELGATE_SETTLE_SECONDS="0") as gateway:
+        video_id = ordered(gateway, "killed in between")
+        at_least(1, lambda: len(bench.paid()))
+        gateway.process.kill()
+    with process(bench, tmp_path, REELGATE_SETTLE_SECONDS="0") as gateway:
+        video = ended(gateway, video_id)
+    if listed:
+        assert (video["status"], video["error"]) == ("completed", None)
+    else:
+        assert (video["status"], video["error"]["code"]) == ("failed", "submission_unknown")
     assert len(bench.paid()) == 1
 
 
