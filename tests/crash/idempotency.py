@@ -32,7 +32,6 @@ async def one_key(system: System, at_once: int, rounds: int) -> Verdict:
             "rounds": rounds,
             "sends with one Idempotency-Key, each round": at_once,
             "rounds that made more than one video": several,
-            "SIGKILLs": len(run.events),
         }
         await _sdk(run)
         return await finish(run)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from tests.crash.system import Replica, System
 
-_DRAIN_SECONDS = 600.0
+_DRAIN_SECONDS = 300.0  # until everything has ended after the last event
+_TELL_SECONDS = 15.0
 _SECONDS_BETWEEN = (0.1, 0.8)  # two events
 _RESUMED_SECONDS = 40.0  # after a kill, until an output is polled again
 _ARMED_SECONDS = 90.0  # until a replica has reached its failpoint
@@ -112,6 +113,8 @@ async def finish(run: Run) -> Verdict:
     verdict = await judge(run.system, run.http, run.creators.accepted, run.watcher, unsure)
     starts = [seconds for replica in run.system.replicas for seconds in replica.starts]
     verdict.counts |= run.counts
+    if run.events:
+        verdict.counts["SIGKILLs in all"] = len(run.events)
     verdict.counts["submits in flight when something broke"] = len(run.unsure)
     verdict.counts["answers cut between gateway and provider"] = cuts
     verdict.counts["slowest start (s)"] = round(max(starts), 2)
@@ -122,14 +125,21 @@ async def finish(run: Run) -> Verdict:
 
 async def _drain(run: Run) -> None:
     """Wait until everything has ended and nothing waits to be cleaned up."""
-    deadline = time.monotonic() + _DRAIN_SECONDS
+    began = told = time.monotonic()
     query = (  # a flagged output is looked for in the provider's list for a day, by the cleanup lane
-        "SELECT count(*) FROM outputs WHERE state NOT IN ('completed', 'failed')"
+        "SELECT state, count(*) FROM outputs WHERE state NOT IN ('completed', 'failed')"
         " OR ((cleanup OR lease_owner IS NOT NULL) AND error_code IS DISTINCT FROM 'submission_unknown')"
+        " GROUP BY state ORDER BY state"
     )
-    while time.monotonic() < deadline and not run.watching.done():
-        if (await run.system.rows(query))[0][0] == 0:
+    while (left := await run.system.rows(query)) and not run.watching.done():
+        now = time.monotonic()
+        text = ", ".join(f"{count} {state}" for state, count in left)
+        if now > began + _DRAIN_SECONDS:
+            run.breaches.append(f"I1: not done {_DRAIN_SECONDS:g} s after the last event: {text}")
             return
+        if now > told + _TELL_SECONDS:
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} waiting for {text}\n")
+            told = now
         await asyncio.sleep(0.5)
 
 
@@ -161,7 +171,6 @@ async def kill(run: Run, _number: int) -> None:
     moment = await replica.kill()
     await run.note_submits()
     run.events.append(moment)
-    run.counts["SIGKILLs"] = len(run.events)
     await replica.start()
 
 
@@ -206,7 +215,7 @@ def crash_at(point: str) -> Callable[[Run, int], Awaitable[None]]:
 
     async def trouble(run: Run, _number: int) -> None:
         replica = _one(run)
-        await replica.kill()
+        run.events.append(await replica.kill())
         await run.note_submits()
         await replica.launch(CRASH_AT=f"{point}:{run.chance.randint(1, 3)}")
         async with asyncio.timeout(_ARMED_SECONDS):

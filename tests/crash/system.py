@@ -33,7 +33,10 @@ SECRETS = (ADMIN_KEY, fal.KEY, fal.KEY.partition(":")[2])  # must never be in a 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run is set up. Times in seconds; `cuts` is the share of submits whose answer is cut on its way."""
+    """How a run is set up. Times in seconds; `cuts` is the share of submits whose answer is cut on its way.
+
+    `resubmit` makes the replicas send again what they cannot know, which pays twice: the harness must notice.
+    """
 
     database: Literal["sqlite", "postgres"] = "sqlite"
     replicas: int = 1
@@ -45,6 +48,7 @@ class Plan:
     delay: float = 0.3
     cuts: float = 0.0
     callbacks: bool = True
+    resubmit: bool = False
     pictures: Literal["inside", "child"] = "inside"
 
 
@@ -265,6 +269,7 @@ async def running(plan: Plan, folder: Path) -> AsyncIterator[System]:
             "FAL_KEY": fal.KEY,
             **dict.fromkeys(("REELGATE_FAL_QUEUE_URL", "REELGATE_FAL_REST_URL", "REELGATE_FAL_API_URL"), wire.url),
             "CRASH_PICTURES": plan.pictures,
+            **({"REELGATE_RESUBMIT_UNKNOWN": "fal"} if plan.resubmit else {}),
             **({"REELGATE_PUBLIC_URL": door.url} if plan.callbacks else {}),
             **({"REELGATE_DATABASE_URL": url} if postgres else {}),
         }
