@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.upstreams.behaviour import Rule, answer, delay, never
+from tests.upstreams.behaviour import Rule, answer, delay, never, slow
 
 if TYPE_CHECKING:
     from tests.failover.system import System
@@ -83,3 +83,56 @@ def test_a_cancel_where_the_provider_has_none_ends_the_video_and_orders_nothing_
     system.advance(60)
     assert system.get(video_id)["status"] == "failed"
     assert system.only_paid(provider).outcome == "pending"
+
+
+def ended_upstream(system: System, provider: str, video_id: str) -> int:
+    """Let the provider finish what was given up; return what it charged, once the video tells of it."""
+    system.fakes[provider].clock.advance(1001)
+
+    def booked() -> bool:
+        system.advance(61)
+        return system.get(video_id)["metadata"]["cost"] is not None
+
+    system.until(booked)
+    return system.charged()[provider]
+
+
+@pytest.mark.parametrize("provider", ["aimlapi", "xai"])
+def test_a_cancel_that_comes_too_late_books_what_the_provider_charges_in_the_end(system: System, provider: str) -> None:
+    system.misbehave(provider, Rule(on="job", do=slow(1000)))
+    video_id = system.create(model=f"{provider}/grok-imagine-video")
+    system.until(lambda: system.get(video_id)["status"] == "in_progress")
+    system.gateway.http.post(f"/v1/videos/{video_id}/cancel")
+    charged = ended_upstream(system, provider, video_id)
+    video = system.get(video_id)
+    assert video["metadata"]["cost"] == charged / 1e6 > 0
+    assert (video["status"], video["error"]["code"]) == ("failed", "cancelled")
+    assert system.paid() == {provider: 1}
+
+
+@pytest.mark.parametrize("provider", ["aimlapi", "xai"])
+def test_a_video_that_timed_out_and_is_completed_later_stays_failed_and_its_cost_is_booked(
+    system: System, provider: str
+) -> None:
+    system.misbehave(provider, Rule(on="job", do=slow(1000)))
+    system.start(job_timeout_seconds=600)
+    video_id = system.create(model=f"{provider}/grok-imagine-video")
+    system.until(lambda: system.get(video_id)["status"] == "in_progress")
+    system.advance(601)
+    assert system.wait(video_id)["error"]["code"] == "timeout"
+    charged = ended_upstream(system, provider, video_id)
+    video = system.get(video_id)
+    assert video["metadata"]["cost"] == charged / 1e6 > 0
+    assert (video["status"], video["error"]["code"]) == ("failed", "timeout")
+    assert system.paid() == {provider: 1}
+
+
+def test_what_fal_cancels_in_its_queue_costs_nothing(system: System) -> None:
+    system.fal.settings.queue = 1000
+    video_id = system.create()
+    system.until(lambda: system.get(video_id)["status"] == "in_progress")
+    system.gateway.http.post(f"/v1/videos/{video_id}/cancel")
+    system.until(lambda: outcomes(system) == ["cancelled"])
+    system.fal.clock.advance(2000)
+    system.advance(600)
+    assert (system.charged(), system.get(video_id)["metadata"]["cost"]) == ({}, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.failover.system import story
-from tests.upstreams.behaviour import Rule, delay, drip, never, slow
+from tests.upstreams.behaviour import Rule, delay, drip, slow
 
 if TYPE_CHECKING:
     from tests.failover.system import System
@@ -36,15 +36,19 @@ def test_jobs_at_all_three_providers_survive_a_restart(system: System) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_restart_in_the_middle_of_a_submit_never_sends_it_again(system: System, name: str) -> None:
-    system.misbehave(name, Rule(on="submit", do=delay(1)), Rule(on="job", do=never()))
+def test_a_restart_in_the_middle_of_a_submit_never_sends_it_again(
+    system: System, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("app.services.engine._DRAIN_SECONDS", 0.05)  # the answer comes too late
+    system.misbehave(name, Rule(on="submit", do=delay(1)))
     system.start(providers=(name, *(other for other in NAMES if other != name)))
     video_id = system.create()
     system.until(lambda: system.arrived(name) == 1)
     system.stop()
     system.start(providers=(name, *(other for other in NAMES if other != name)))
     video = system.outlast(video_id)
-    assert video["error"]["code"] == "submission_unknown"
+    listed = name != "xai" and bool(system.paid())
+    assert (video["error"] or {"code": None})["code"] == (None if listed else "submission_unknown")
     assert system.arrived(name) == 1
     assert [system.arrived(other) for other in NAMES if other != name] == [0, 0]
 
