@@ -156,7 +156,7 @@ async def _providers(settings: Settings) -> dict[str, bool]:
             try:
                 results[name] = _say(name, None, await provider.check())
             except ProviderError as error:
-                results[name] = _say(name, str(error), "")
+                results[name] = _say(name, f"{error} ({error.said})" if error.said else str(error), "")
         else:
             results[name] = _say(name, None, provider.title)
         await provider.close()

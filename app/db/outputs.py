@@ -178,7 +178,7 @@ async def bring_in_line(session: AsyncSession, video_id: str, now: float | None)
         "completed_at": (video.completed_at or now) if state.terminal else None,
     }
     if state.terminal and video.completed_at is None:
-        wanted |= _facts(video.mode, outputs)
+        wanted |= _facts(video.mode, video.seconds, outputs)
     changed = {name: value for name, value in wanted.items() if getattr(video, name, None) != value}
     if changed:
         await session.execute(
@@ -189,13 +189,14 @@ async def bring_in_line(session: AsyncSession, video_id: str, now: float | None)
         )
 
 
-def _facts(mode: str, outputs: Iterable[Any]) -> dict[str, str]:
-    """Return what replaces the plan once the first finished file is known."""
+def _facts(mode: str, planned: str, outputs: Iterable[Any]) -> dict[str, str]:
+    """Return what replaces the plan once the first finished file is known; `planned` seconds are "0" where none are."""
     first = next((output for output in outputs if output.state == State.COMPLETED), None)
     if first is None or first.duration is None:
         return {}
     facts = {"size": f"{first.width}x{first.height}"}
-    return facts | ({"seconds": seconds_text(first.duration)} if mode in (Mode.EDIT, Mode.EXTEND) else {})
+    unplanned = mode in (Mode.EDIT, Mode.EXTEND) or planned == seconds_text(0)
+    return facts | ({"seconds": seconds_text(first.duration)} if unplanned else {})
 
 
 async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[ParameterWarning]) -> None:

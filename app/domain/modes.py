@@ -180,8 +180,10 @@ class Wire(Data):
     """How an offering spells the fields of a mode, and in what form it takes their values.
 
     A field that is None (in TOML: "") is never sent. `seconds_as`: 8, "8" or "8s". `resolution_values` renames tiers
-    ("768p" to "768P"). `sends_auto`: "auto" is a value there, rather than a field left out. `tag` is the reference tag
-    for image `{n}` (counted from 1) or `{i}` (from 0). `fixed` is sent with every request.
+    ("768p" to "768P"). `sends_auto`: "auto" is a value there, rather than a field left out. `bare_ratio` is the shape
+    that a video from an image gets where no ratio is sent, if that is not the image's own. `tag` is the reference tag
+    for image `{n}` (counted from 1) or `{i}` (from 0); without one the prompt is left alone. `fixed` is sent with every
+    request.
     """
 
     prompt: _Field = "prompt"
@@ -191,16 +193,18 @@ class Wire(Data):
     resolution: _OptionalField = "resolution"
     resolution_values: dict[str, str] = Field(default_factory=dict)
     sends_auto: bool = False
+    bare_ratio: Ratio | None = None
     image: _Field = "image_url"
     images: _Field = "reference_image_urls"
     video: _Field = "video_url"
-    tag: str = "@Image{n}"
+    tag: str | None = "@Image{n}"
     fixed: dict[_Field, str | int | FiniteFloat | bool] = Field(default_factory=dict)
 
     @field_validator("tag")
     @classmethod
-    def _names_an_image(cls, tag: str) -> str:
-        if {tuple(part[1:]) for part in Formatter().parse(tag)} - {_NO_FIELD} not in ({_FROM_1}, {_FROM_0}):
+    def _names_an_image(cls, tag: str | None) -> str | None:
+        fields = {_FROM_1} if tag is None else {tuple(part[1:]) for part in Formatter().parse(tag)} - {_NO_FIELD}
+        if fields not in ({_FROM_1}, {_FROM_0}):
             raise ValueError("a tag has {n}, which counts images from 1, or {i}, which counts them from 0")
         return tag
 

@@ -15,6 +15,7 @@ from app.domain.errors import GatewayError, invalid, missing
 from app.domain.formats import given
 from app.domain.references import N_LIMIT, DataUri, FileId, NamedRef, Upload, Url, VideoId, media_ref
 from app.domain.sizing import Asked
+from app.domain.verbatim import literals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,8 +140,7 @@ def parse(values: Mapping[str, object], mode: Mode | None = None) -> VideoReques
 
 def _images(values: Mapping[str, object]) -> tuple[tuple[NamedRef, ...], bool]:
     """Collect the input images, and say whether they are references rather than a first frame."""
-    first = _media_list(values, _IMAGE_FIELDS)
-    references = _media_list(values, _REFERENCE_FIELDS)
+    first, references = _media_list(values, _IMAGE_FIELDS), _media_list(values, _REFERENCE_FIELDS)
     if first and references:
         raise GatewayError(
             "conflicting_parameters",
@@ -200,6 +200,7 @@ def _asked(values: Mapping[str, object]) -> Asked:
         seconds=seconds if beats else duration,
         seconds_param="seconds" if beats else "duration",
         duration=duration if beats else None,
+        literals=literals(values),
     )
 
 
@@ -261,8 +262,7 @@ def _metadata(value: object) -> dict[str, str]:
         if len(key) > _METADATA_KEY:
             raise invalid("metadata", f"Invalid metadata: a key has at most {_METADATA_KEY} characters.")
         if not isinstance(item, (str, int, float)) or len(str(item)) > _METADATA_VALUE:
-            limit = f"expected a string of at most {_METADATA_VALUE} characters"
-            raise invalid(f"metadata.{key}", f"Invalid metadata.{key}: {limit}.")
+            raise invalid(name := f"metadata.{key}", f"Invalid {name}: at most {_METADATA_VALUE} characters of text.")
         pairs[key] = str(item).lower() if isinstance(item, bool) else str(item)
     return pairs
 

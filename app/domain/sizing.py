@@ -56,7 +56,7 @@ class Asked:
     seconds: str | None = None
     seconds_param: str = "seconds"
     duration: str | None = None
-    literals: Mapping[str, str | float] = field(default_factory=dict)
+    literals: Mapping[str, str | float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

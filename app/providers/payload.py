@@ -40,13 +40,16 @@ def build_payload(order: Order) -> dict[str, Json]:
 
 
 def prompt_text(order: Order) -> str:
-    """Return the prompt with its reference tags in the offering's own style."""
+    """Return the prompt with its reference tags in the offering's own style, where it has one."""
+    tag = order.wire.tag
+    if tag is None or order.mode is not Mode.REFERENCE:
+        return order.prompt
 
     def rewrite(match: re.Match[str]) -> str:
         index = int(match[1]) - 1 if match[1] else int(match[2])
-        return order.wire.tag.format(n=index + 1, i=index)
+        return tag.format(n=index + 1, i=index)
 
-    return _TAG.sub(rewrite, order.prompt) if order.mode is Mode.REFERENCE else order.prompt
+    return _TAG.sub(rewrite, order.prompt)
 
 
 def _put(payload: dict[str, Json], name: str | None, value: str, sends_auto: bool) -> None:  # noqa: FBT001 - one caller

@@ -30,7 +30,7 @@ class Polling:
         context = self.context
         provider = context.providers.get(job.provider)
         if provider is None:
-            await self._excuse(job, _OPERATOR_SECONDS, "provider not configured")
+            await self._excuse(job, _OPERATOR_SECONDS, ProviderError("provider not configured"))
             return
         if job.operation is None:
             raise RuntimeError(f"output {job.id} is running without an operation")
@@ -39,7 +39,7 @@ class Polling:
         except ProviderError as error:
             wait = error.retry_after if isinstance(error, Transient) else _OPERATOR_SECONDS
             self.silences[job.id] = times = self.silences.get(job.id, 0) + 1
-            await self._excuse(job, max(wait, _SILENCE_SECONDS[min(times, len(_SILENCE_SECONDS)) - 1]), str(error))
+            await self._excuse(job, max(wait, _SILENCE_SECONDS[min(times, len(_SILENCE_SECONDS)) - 1]), error)
             return
         self.silences.pop(job.id, None)
         match answer:
@@ -57,12 +57,13 @@ class Polling:
             case _:
                 assert_never(answer)
 
-    async def _excuse(self, job: Job, wait: float, reason: str) -> None:
+    async def _excuse(self, job: Job, wait: float, error: ProviderError) -> None:
         """Wait for a provider that does not answer: that time does not count against the job, but for a day."""
         context = self.context
         if context.clock() >= max(job.deadline, jobs.excuse(job, wait)):
-            await self._time_out(job, f"The provider did not answer until the deadline: {reason}")
+            await self._time_out(job, f"The provider did not answer until the deadline: {error}")
             return
+        reason = error.said or str(error)
         await context.apply(jobs.later(job, context.clock() + wait, excused=wait), reason=reason)
 
     async def _wait(self, job: Job, answer: Pending) -> None:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import pytest
 
 from app.domain.catalogue import Mode, ModeSpec, SecondsRange
-from app.domain.pricing import Quantities, estimate
+from app.domain.pricing import Quantities, estimate, total
 from tests.domain.specs import CATALOGUE, EVERY_SPEC, LITE, SEVEN, V1, V15, spec_of
 
 GROK = [CATALOGUE.models[name] for name in (V1, V15, LITE)]
@@ -33,7 +33,7 @@ AIMLAPI: list[Row] = [
     (V1, T, "x-ai/grok-imagine-video", SEVEN, "16:9", LOW, "720p", (1, 15, 6), 0),
     (V1, I, "x-ai/grok-imagine-video", SEVEN, "auto", LOW, "720p", (1, 15, 6), 1),
     (V1, R, "x-ai/grok-imagine-video", SEVEN, "16:9", LOW, "480p", (1, 10, 8), 7),
-    (V15, I, "x-ai/grok-imagine-video-1.5-preview", (), "auto", HIGH, "720p", (1, 15, 6), 1),
+    (V15, I, "x-ai/grok-imagine-video-1.5-preview", SEVEN, "auto", HIGH, "720p", (1, 15, 6), 1),
 ]
 XAI: list[Row] = [
     (V1, T, "videos/generations", SEVEN, "16:9", LOW, "720p", (1, 15, 6), 0),
@@ -166,3 +166,37 @@ def test_openais_retired_models_and_xais_older_names_still_run() -> None:
         "grok-imagine-video-1.5-2026-05-30": V15,
         "kling-v3": "kling-v3-pro",
     }
+
+
+# Where a page of fal's states a price plainly, and the catalogue names the page. Dollars for the default length at each
+# resolution.
+OTHERS: list[tuple[str, Mode, dict[str, float]]] = [
+    ("veo-3.1", T, {"720p": 3.2, "1080p": 3.2, "2160p": 4.8}),
+    ("veo-3.1", R, {"720p": 3.2, "1080p": 3.2, "2160p": 4.8}),
+    ("kling-v2.5-turbo-pro", I, {"auto": 0.35}),
+    ("kling-v3-standard", T, {"auto": 0.63}),
+    ("ltx-2.3", T, {"1080p": 0.48, "1440p": 0.96, "2160p": 1.92}),
+    ("ltx-2.3", I, {"1080p": 0.36, "1440p": 0.72, "2160p": 1.44}),
+    ("hailuo-02", I, {"512p": 0.102, "768p": 0.27}),
+    ("hailuo-2.3-pro", I, {"auto": 0.49}),
+]
+
+
+@pytest.mark.parametrize(("model", "mode", "prices"), OTHERS)
+def test_another_makers_model_costs_what_fals_page_says(model: str, mode: Mode, prices: dict[str, float]) -> None:
+    spec = spec_of(model, mode)
+    assert spec.seconds
+    assert prices.keys() == set(spec.resolutions or ("auto",))
+    for tier, dollars in prices.items():
+        lines = estimate(spec, Quantities(tier, spec.seconds.default, 1))
+        assert lines
+        assert total(lines) == round(dollars * 1_000_000)
+
+
+def test_no_other_model_has_a_price() -> None:
+    named = {(model, mode) for model, mode, _ in OTHERS}
+    for model in CATALOGUE.models.values():
+        for provider, offering in model.offerings.items():
+            for mode, spec in offering.modes.items():
+                if model not in GROK and provider != "local":
+                    assert (spec.price is not None) == (provider == "fal" and (model.id, mode) in named)

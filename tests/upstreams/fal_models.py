@@ -18,6 +18,7 @@ _KINDS: dict[str, Any] = {
     "number": float,
     "urls": list[str],
     "objects": list[dict[str, Any]],
+    "any": Any,
 }
 
 
