@@ -212,6 +212,17 @@ def test_a_job_that_failed_at_the_provider_is_not_taken_over_but_named(system: S
     assert resolved(system, flagged["id"], NOT_CHARGED)["status"] == "settled"
 
 
+def test_what_was_sent_to_a_provider_that_is_no_longer_in_use_can_only_be_booked(system: System) -> None:
+    flagged = lost_at(system, "xai")
+    system.stop()
+    system.start(providers=("fal",))
+    said = {"outcome": "accepted", "upstream_id": system.only_paid("xai").request_id}
+    answered = resolve(system, flagged["id"], said)
+    assert refused(answered) == (400, "invalid_value", "outcome")
+    assert "xai is not in use" in answered.json()["error"]["message"]
+    assert resolved(system, flagged["id"], CENT)["phase"] == "charged"
+
+
 def test_an_adopted_job_has_time_to_end_however_late_it_is_adopted(system: System) -> None:
     system.start(providers=("xai",), job_timeout_seconds=HOUR)
     system.misbehave("xai", Rule(on="submit", do=LOST), Rule(on="job", do=slow(3)))
