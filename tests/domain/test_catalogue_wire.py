@@ -44,6 +44,13 @@ ROWS: list[tuple[str, str, Mode, str, Body]] = [
     ("fal", "veo-3.1", T, "fal-ai/veo3.1", usual("4s")),
     ("fal", "veo-3.1", I, "fal-ai/veo3.1/image-to-video", {**usual("4s", "auto"), **MOVED}),
     ("fal", "veo-3.1", R, "fal-ai/veo3.1/reference-to-video", {**usual("8s"), "image_urls": ["0.png", "1.png"]}),
+    (
+        "fal",
+        "veo-3.1",
+        X,
+        "fal-ai/veo3.1/extend-video",
+        {"duration": "7s", "resolution": "720p", "aspect_ratio": "auto", **VIDEO},
+    ),
     ("aimlapi", "veo-3.1", T, "google/veo-3.1-t2v", usual(4)),
     ("aimlapi", "veo-3.1", I, "google/veo-3.1-i2v", {**usual(4, ""), **MOVED}),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeAlias, get_args, get_type_hints
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 import pytest
 
@@ -139,7 +139,8 @@ def test_every_form_the_page_offers_is_taken() -> None:
     for row in rows:
         field = row["field"].split("`")[1]
         for form in row["forms"].split("`")[1::2]:
-            normalise(Asked(**{field: form.strip('"').replace("N", "900")}), spec_of(V1))
+            asked: dict[str, Any] = {field: form.strip('"').replace("N", "900")}
+            normalise(Asked(**asked), spec_of(V1))
 
 
 @pytest.mark.parametrize("asked", [Asked(size="big"), Asked(aspect_ratio="0:1")])

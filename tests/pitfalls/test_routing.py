@@ -60,6 +60,19 @@ def test_an_alias_stays_with_the_provider_that_created_it(bench: Bench) -> None:
     assert keys == {f"Bearer {bench.environment['AIMLAPI_KEY']}"}
 
 
+def test_each_deployment_of_one_model_is_asked_with_its_own_key_only(bench: Bench) -> None:
+    """Complaint 2: two deployments share a model's name, and a job of the second is polled with the first one's key."""
+    made = [bench.main.create(model=f"{name}/sora-2", prompt=f"by {name}")["id"] for name in REAL]
+    for video_id in made:
+        assert bench.main.wait(video_id)["model"].endswith("sora-2")
+    keys = {name: {headers.get("authorization") for *_, headers in bench.heard[name].requests} for name in REAL}
+    wanted = {"fal": "Key {FAL_KEY}", "aimlapi": "Bearer {AIMLAPI_KEY}", "xai": "Bearer {XAI_API_KEY}"}
+    for name, form in wanted.items():
+        # Films are fetched without any key; every call that has one has that of its own deployment.
+        assert keys[name] - {None} == {form.format(**bench.environment)}
+    assert len({form.format(**bench.environment) for form in wanted.values()}) == len(REAL)
+
+
 def test_the_status_is_asked_where_the_video_is_made(bench: Bench) -> None:
     """Complaint 3: the status is fetched from one provider though another one makes the video."""
     made = {name: bench.main.create(model=f"{name}/{MODEL}", prompt=f"at {name}")["id"] for name in REAL}

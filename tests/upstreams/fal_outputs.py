@@ -53,7 +53,7 @@ def plan(endpoint: Endpoint, values: Mapping[str, Any], given: Sequence[Given]) 
         seconds = min(films[0].seconds, _EDIT_SECONDS) if films else _EDIT_SECONDS
         size = _within(films[0], _EDIT_AREA) if films else (848, 480)
         return _output(size, seconds, _cost(endpoint.price, _label(size), seconds, 0, seconds), endpoint.price)
-    asked = _seconds(values.get("duration"))
+    asked = seconds_of(values.get("duration"))
     if endpoint.makes == "extend":
         before = films[0].seconds if films else 8
         size = (films[0].width, films[0].height) if films else (848, 480)
@@ -75,7 +75,7 @@ def _cost(price: Price, resolution: str, seconds: float, images: int, input_seco
     return round(per_second * seconds + price.per_image * images + price.per_input_second * input_seconds)
 
 
-def _seconds(duration: Any) -> int:
+def seconds_of(duration: Any) -> int:
     """Return the length asked for, 0 for "auto" and none."""
     digits = re.match(r"\d+", str(duration))
     return int(digits[0]) if digits else 0

@@ -9,7 +9,7 @@ from tests.upstreams.fal_checks import FLAGGED, mistake
 from tests.upstreams.fal_inputs import Unreadable, read_files
 from tests.upstreams.fal_jobs import Ending, Job
 from tests.upstreams.fal_models import ENDPOINTS
-from tests.upstreams.fal_outputs import Output, plan
+from tests.upstreams.fal_outputs import Output, plan, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -93,8 +93,9 @@ class Runner:
             given = await read_files(endpoint, job.values, self._storage.files)
         except Unreadable as error:
             return None, [error.detail]
-        if endpoint.makes == "extend" and given[0].seconds + job.values["duration"] > _LONGEST:
-            limits = {"max_duration": _LONGEST, "provided_duration": given[0].seconds + job.values["duration"]}
+        length = given[0].seconds + seconds_of(job.values["duration"]) if endpoint.makes == "extend" else 0.0
+        if length > _LONGEST:
+            limits = {"max_duration": _LONGEST, "provided_duration": length}
             return None, [mistake("video_duration_too_long", "Video is too long", "video_url", ctx=limits)]
         return plan(endpoint, job.values, given), []
 
