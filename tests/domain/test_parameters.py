@@ -56,7 +56,7 @@ def test_the_numbers_in_the_descriptions_are_the_models() -> None:
 
 
 def test_listed_seconds_are_values() -> None:
-    assert described(CATALOGUE.models["veo-3.1"])["seconds"].values == ("4", "6", "8")
+    assert described(CATALOGUE.models["veo-3.1"])["seconds"].values == ("4", "6", "7", "8")
     assert described(CATALOGUE.models["kling-v3-pro"])["seconds"].values == ()
 
 
