@@ -22,7 +22,10 @@ class Base(DeclarativeBase):
 
 
 class ApiKeyRow(Base):
-    """A key that may call the gateway; only its SHA-256 is kept."""
+    """A key that may call the gateway; only its SHA-256 is kept, and for a while that of the one it replaced.
+
+    `models` and `providers` are what it may use (null: all); its limits in numbers are its budget's.
+    """
 
     __tablename__ = "api_keys"
 
@@ -31,9 +34,61 @@ class ApiKeyRow(Base):
     role: Mapped[str]
     prefix: Mapped[str]
     hash: Mapped[str] = mapped_column(unique=True)
+    old_hash: Mapped[str | None] = mapped_column(unique=True)
+    old_until: Mapped[float | None]
+    models: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    providers: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    allow_unpriced: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[float]
     last_used_at: Mapped[float | None]
+    expires_at: Mapped[float | None]
     revoked_at: Mapped[float | None]
+
+
+class BudgetRow(Base):
+    """What a key may spend and has spent, in one row, so that one statement can check and count.
+
+    `spent` is the sum of the owner's ledger; what was spent in this period is `spent - base`, since `period_start`.
+    `reserved` and `in_flight` are the sums over its outputs. `requests` were made in minute number `minute`. A limit
+    that is null does not limit.
+    """
+
+    __tablename__ = "budgets"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    budget: Mapped[int | None] = mapped_column(BigInteger)
+    period: Mapped[str] = mapped_column(server_default="total")
+    period_start: Mapped[float] = mapped_column(server_default="0")
+    base: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    spent: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    reserved: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    max_concurrent: Mapped[int | None]
+    in_flight: Mapped[int] = mapped_column(server_default="0")
+    requests_per_minute: Mapped[int | None]
+    minute: Mapped[int] = mapped_column(server_default="0")
+    requests: Mapped[int] = mapped_column(server_default="0")
+
+
+class LedgerRow(Base):
+    """What an output cost its owner: added once it is known, never changed. `day` counts days of UTC since 1970.
+
+    `outcome` is completed or failed; `seconds` is the length of what was made.
+    """
+
+    __tablename__ = "ledger"
+    __table_args__ = (Index(None, "owner", "at"), Index(None, "at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    at: Mapped[float]
+    day: Mapped[int]
+    video_id: Mapped[str]
+    output_id: Mapped[str]
+    provider: Mapped[str]
+    model: Mapped[str]
+    outcome: Mapped[str]
+    seconds: Mapped[float]
+    amount: Mapped[int] = mapped_column(BigInteger)
 
 
 class VideoRow(Base):
@@ -81,6 +136,8 @@ class OutputRow(Base):
 
     A row is due when `run_at` has come and no lease holds it; `fence` rises with every claim.
     `cleanup` asks the cleanup lane to end whatever is left of it upstream, in scratch space or in storage.
+    `estimate` is the most it was expected to cost; `reserved` is held of its owner's budget and `booked` is in the
+    ledger, by `db.settlement`, which also keeps `in_flight`.
     """
 
     __tablename__ = "outputs"
@@ -108,6 +165,10 @@ class OutputRow(Base):
     operation: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     result: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     cost: Mapped[int | None]
+    estimate: Mapped[int | None] = mapped_column(BigInteger)
+    reserved: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    booked: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    in_flight: Mapped[bool] = mapped_column(server_default=false())
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     cleanup: Mapped[bool]
