@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -77,6 +78,9 @@ def play(name: str, plan: Plan, jobs: int, times: int) -> Verdict:
     """Run one scenario in a folder that is removed afterwards."""
 
     async def go(folder: str) -> Verdict:
+        me = asyncio.current_task()
+        assert me
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)  # what was started is stopped
         async with running(plan, Path(folder)) as system:
             return await SCENARIOS[name](system, jobs, times)
 

@@ -31,7 +31,8 @@ def main() -> None:
     woken, waker = os.pipe()
     os.set_blocking(waker, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the harness
+    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the harness, which closes our stdin then
+        signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(waker)
     alive: set[int] = set()
     unread = b""
@@ -75,7 +76,7 @@ def _fork(order: dict[str, Any]) -> int:
 
 def _become(order: dict[str, Any]) -> NoReturn:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT):
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     silence = os.open(os.devnull, os.O_RDWR)

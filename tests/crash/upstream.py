@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,8 @@ def main() -> None:
     parser.add_argument("--delay", type=float, required=True, help="longest, in seconds, before a submit is answered")
     parser.add_argument("--seed", type=int, required=True)
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the harness, which closes our stdin then
+        signal.signal(number, signal.SIG_IGN)
     fake = Upstream(Settings(queue=0.05), **vars(options))
     control = Starlette(routes=[Route("/seen", fake.seen)])
     with run(fake.app) as url, run(control) as control_url:
