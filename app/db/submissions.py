@@ -87,14 +87,16 @@ async def accept(session: AsyncSession, submission_id: str, operation: Operation
     known = row.operation is not None
     row.phase, row.operation, row.answered_at = "accepted", row.operation or operation, row.answered_at or now
     await session.flush()
-    output = await session.get_one(OutputRow, row.output_id, populate_existing=True)
+    # Locked against a claim, too, which raises the fence by which the output is changed below.
+    output = await session.get_one(OutputRow, row.output_id, populate_existing=True, with_for_update=True)
     newest = await last(session, row.output_id)
     if newest is None or newest.id != row.id:
         return "nothing" if known else "superseded"
     lost = output.state == State.FAILED and output.error_code == UNKNOWN and video.deleted_at is None
-    if not known and (output.state == State.SUBMITTING or lost):
+    if output.state == State.SUBMITTING or (lost and not known):
         job = outputs.job_of(output, video.created_at, video.order)
-        await outputs.apply(session, jobs.accepted(job, operation, now, now + _FIRST_POLL_SECONDS))
+        if not await outputs.apply(session, jobs.accepted(job, row.operation, now, now + _FIRST_POLL_SECONDS)):
+            raise RuntimeError(f"output {output.id} changed under its lock")
         return "adopted" if lost else "accepted"
     if output.state in (State.RUNNING, State.FAILED) and (output.state == State.RUNNING or output.cleanup or not known):
         output.operation, output.run_at = row.operation, now

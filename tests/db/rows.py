@@ -48,7 +48,7 @@ async def add_video(
             progress=0,
             pairs={},
             warnings=[],
-            order={},
+            order={"offers": [], "inputs": []},
             fingerprint="f",
             created_at=now,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 
-from app.db import outputs
+from app.db import outputs, submissions
 from app.db.postgres import PostgresDatabase
 from app.db.tables import OutputRow, VideoRow
 from app.domain import jobs
@@ -157,6 +157,22 @@ async def test_an_end_and_a_cancel_at_the_same_moment_leave_one_of_them(postgres
     assert await slow.finish()
     assert not await asyncio.wait_for(cancel, PATIENCE)
     assert (await rows(postgres))[0].error_code == "timeout"
+
+
+async def test_an_answer_that_comes_while_another_replica_claims_the_output_is_not_lost(
+    postgres: Database, replica: Database
+) -> None:
+    await postgres.write(partial(add_video, video_id="v", outputs=1, now=NOW, state=State.SUBMITTING))
+    (job,) = await claimed(postgres, "one", 1, state=State.SUBMITTING)
+    await postgres.write(partial(submissions.begin, job=job, submission_id="sub", endpoint="e", now=NOW))
+    slow = await Pause(postgres, claim("two", 1, NOW + 60, State.SUBMITTING)).reached()
+    accept = partial(submissions.accept, submission_id="sub", operation={"id": "up"}, now=NOW)
+    answer = asyncio.create_task(replica.write(accept))
+    await asyncio.wait([answer], timeout=0.5)
+    assert await slow.finish()
+    assert await asyncio.wait_for(answer, PATIENCE) == "accepted"
+    (output,) = await rows(postgres)
+    assert (output.state, output.operation) == (State.RUNNING, {"id": "up"})
 
 
 async def test_a_deadlock_is_tried_again_and_nobody_hears_of_it(postgres: Database, replica: Database) -> None:
