@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, tuple_
 
+from app.db.settlement import settle
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain.jobs import State
 from app.domain.resolutions import Resolution
@@ -106,6 +107,7 @@ async def close(session: AsyncSession, submission: Submission, resolution: Resol
         message = "It was charged and is lost, says the operator."
         output.history = [*output.history, {**story, "message": message, "cost": resolution.cost}]
     await session.flush()
+    await settle(session, output.id, now)
 
 
 def _all() -> Select[SubmissionRow, OutputRow, VideoRow]:

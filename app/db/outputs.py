@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, update
 
+from app.db.settlement import settle
 from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
 from app.domain.catalogue import Mode
@@ -94,7 +95,7 @@ async def claim(session: AsyncSession, states: Collection[State] | None, claim: 
     videos = {video.id: video for video in found}
     return [
         job_of(row, videos[row.video_id].created_at, videos[row.video_id].order)
-        for row in sorted(rows, key=lambda row: row.run_at or 0)
+        for row in sorted(rows, key=lambda row: (row.run_at or 0, row.index))
     ]
 
 
@@ -156,6 +157,9 @@ async def apply(session: AsyncSession, transition: Transition) -> bool:
     if not waits:
         now = values.get("completed_at")
         await bring_in_line(session, job.video_id, now if isinstance(now, float) else None)
+    if (transition.to in LIVE) != (job.state in LIVE):
+        now = values["started_at" if transition.to in LIVE else "completed_at"]  # found to go on after all, or ended
+        await settle(session, job.id, now if isinstance(now, float) else job.created_at)
     return True
 
 
@@ -231,6 +235,8 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
         return False
     await session.flush()
     await bring_in_line(session, video_id, now)
+    for row in rows:
+        await settle(session, row.id, now)
     return True
 
 
@@ -244,14 +250,18 @@ async def clean_up_later(session: AsyncSession, video_id: str, now: float) -> No
     )
 
 
-async def book(session: AsyncSession, job: Job, cost: int, story: dict[str, Json]) -> None:
-    """Add a charge (micro-dollars) that came to light after an output had failed, and the attempt it was for."""
+async def book(session: AsyncSession, job: Job, cost: int | None, story: dict[str, Json], now: float) -> None:
+    """Add a charge (micro-dollars) that came to light after an output had failed, and the attempt it was for.
+
+    A provider that does not tell (None) is taken to have charged what was estimated.
+    """
     await session.execute(
         update(OutputRow)
         .where(OutputRow.id == job.id, OutputRow.fence == job.fence, OutputRow.state == State.FAILED)
-        .values(cost=charged(job, cost), history=[*job.history, story])
+        .values(cost=OutputRow.estimate if cost is None else charged(job, cost), history=[*job.history, story])
         .execution_options(synchronize_session=False)
     )
+    await settle(session, job.id, now)
 
 
 async def cleaned(session: AsyncSession, job: Job) -> None:

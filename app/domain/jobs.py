@@ -47,6 +47,7 @@ LIVE = frozenset({State.QUEUED, State.SUBMITTING, State.RUNNING, State.STORING})
 TERMINAL = frozenset({State.COMPLETED, State.FAILED})
 
 UNKNOWN = "submission_unknown"  # given up without knowing whether it was accepted
+GIVEN_UP = frozenset({"cancelled", "timeout", UNKNOWN})  # by us: the provider may still be at work, and charge
 
 # The job-level error codes of the public API.
 FAILURES = (

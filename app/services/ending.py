@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from app.db import files, outputs, submissions
+from app.db import files, outputs, settlement, submissions
 from app.domain import jobs, pacing
-from app.domain.jobs import UNKNOWN, State
+from app.domain.jobs import GIVEN_UP, UNKNOWN, State
 from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
 from app.services.attempts import entry
 from app.services.looking import look_for
@@ -23,12 +23,13 @@ from app.services.ordering import order_without_inputs
 from app.services.settling import Settling
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from app.domain.jobs import Job, Operation
     from app.providers.base import Provider
     from app.services.context import Context
 
 _PATIENCE_SECONDS = 24 * 3600.0  # after its deadline or its submission, a job is not asked after any more
-_GIVEN_UP = frozenset({"cancelled", "timeout", UNKNOWN})  # by us: the provider may still be at work
 _ORPHAN_AGE = timedelta(hours=1)  # an object is older than the row that names it, but not by that much
 _ROOMS = ("inputs", "files", "characters")
 
@@ -51,7 +52,7 @@ class Ending:
         await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
         wait = await self._settle(job) if job.state is State.FAILED else None
         if wait is None:
-            await context.database.write(partial(outputs.cleaned, job=job))
+            await context.database.write(partial(_cleaned, job=job, now=context.clock()))
         else:
             await context.apply(jobs.later(job, context.clock() + wait))
 
@@ -60,8 +61,8 @@ class Ending:
         provider = self.context.providers.get(job.provider)
         if provider is None:
             return None
-        if job.operation is not None and job.error in _GIVEN_UP:
-            return await self._wind_up(job, provider, job.operation)
+        if job.operation is not None and job.error in GIVEN_UP:
+            return None if job.cost is not None else await self._wind_up(job, provider, job.operation)
         return await self._look(job, provider) if job.error == UNKNOWN else None
 
     async def _look(self, job: Job, provider: Provider) -> float | None:
@@ -100,17 +101,19 @@ class Ending:
             case Succeeded():
                 await self._book(job, answer.cost, "It was completed after it had been given up.")
             case Failed():
-                await self._book(job, answer.cost, answer.message)
+                await self._book(job, answer.cost or 0, answer.message)
             case _:
                 assert_never(answer)
         return None
 
     async def _book(self, job: Job, cost: int | None, message: str) -> None:
-        """Add what the provider charged for a job that we gave up."""
-        if cost:
-            story = entry(job, "charged", code=job.error, message=message, cost=cost)
-            await self.context.database.write(partial(outputs.book, job=job, cost=cost, story=story))
-            self.context.log(job, State.FAILED, applied=True, reason=message, cost=cost)
+        """Add what the provider charged for a job that we gave up; None where it does not tell."""
+        if cost == 0:
+            return
+        story = entry(job, "charged", code=job.error, message=message, cost=cost)
+        booking = partial(outputs.book, job=job, cost=cost, story=story, now=self.context.clock())
+        await self.context.database.write(booking)
+        self.context.log(job, State.FAILED, applied=True, reason=message, cost=cost)
 
     async def sweep(self, *, everything: bool = False) -> None:
         """Remove what a killed process left: scratch and inputs of ended outputs, files that no row came to name.
@@ -132,3 +135,10 @@ class Ending:
             for name in names:
                 if name not in (videos if prefix == "inputs" else kept):
                     await context.store.delete_prefix(f"{prefix}/{name}")
+
+
+async def _cleaned(session: AsyncSession, *, job: Job, now: float) -> None:
+    """Note that nothing is left, and so nothing that might still cost."""
+    await outputs.cleaned(session, job)
+    if job.state is State.FAILED:
+        await settlement.settle(session, job.id, now)

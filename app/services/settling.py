@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.db import outputs, submissions
+from app.db import outputs, settlement, submissions
 from app.domain import jobs
 from app.domain.jobs import UNKNOWN, State
 from app.providers.base import Finds
@@ -98,4 +98,7 @@ async def _accept(
 async def _refuse(session: AsyncSession, *, submission: str, reason: str, transition: Transition, now: float) -> bool:
     await outputs.lock_video(session, transition.job.video_id)
     await submissions.refuse(session, submission, reason, now)
-    return await outputs.apply(session, transition)
+    applied = await outputs.apply(session, transition)
+    if not applied:  # it was cancelled meanwhile, and kept reserved what this might have cost
+        await settlement.settle(session, transition.job.id, now)
+    return applied
