@@ -21,6 +21,7 @@ from app.api import (
     pages,
     submissions,
     videos,
+    webhooks,
 )
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
@@ -35,9 +36,11 @@ from app.services.library import Library
 from app.services.links import Links, load_secret
 from app.services.pace import Pace
 from app.services.planning import Planner
+from app.services.posting import Poster
 from app.services.routing import Router
 from app.services.submissions import Submissions
 from app.services.videos import Videos
+from app.services.webhooks import Webhooks
 from app.startup import (
     StartupError,
     build_database,
@@ -113,6 +116,7 @@ def _add_routes(app: FastAPI) -> None:
         models,
         keys,
         submissions,
+        webhooks,
         callbacks,
         input_links,
     ):  # literal paths before /videos/{video_id}
@@ -147,7 +151,8 @@ async def _services(
     scratch.mkdir(exist_ok=True)
     known = load_catalogue(settings)
     providers = build_providers(settings, known, scratch)
-    fetcher = Fetcher(network_policy(settings.allow_private_networks))
+    networks = network_policy(settings.allow_private_networks)
+    fetcher, poster = Fetcher(networks), Poster(networks)
     store = await open_media(settings)
     links = Links(await load_secret(database, data / "link.secret"), clock)
     inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links))
@@ -162,10 +167,13 @@ async def _services(
         clock=clock,
         breakers=Breakers(clock),
         pace=pace,
+        links=links,
+        poster=poster,
         poll_seconds=settings.poll_seconds,
         settle_seconds=settings.settle_seconds,
         resubmits=frozenset(settings.resubmit_unknown),
         callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
+        public_url=settings.public_url,
     )
     engine = Engine(context, settings.lease_seconds)
     router = Router(known, tuple(providers), settings.default_model)
@@ -179,6 +187,7 @@ async def _services(
         engine=None if role == "api" else engine,
         callbacks=Callbacks(database, providers, clock),
         submissions=Submissions(database, providers, clock, settings.job_timeout_seconds),
+        webhooks=Webhooks(database, poster, clock),
         library=Library(database, store, clock),
         accounts=accounts,
         links=links,

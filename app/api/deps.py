@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.services.planning import Planner
     from app.services.submissions import Submissions
     from app.services.videos import Videos
+    from app.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Gateway:
     engine: Engine | None
     callbacks: Callbacks
     submissions: Submissions
+    webhooks: Webhooks
     library: Library
     accounts: Accounts
     links: Links

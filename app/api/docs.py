@@ -86,7 +86,7 @@ _COMMON: dict[str, Any] = {
     ),
     "user": _words(512, "Your own name for the end user."),
     "idempotency_key": _words(256, "As the Idempotency-Key header: a retry with it makes no second video."),
-    "webhook_url": _words(2048, "Where to tell of the end."),
+    "webhook_url": _words(2048, "Where to tell of the end: https, port 443 or 8443."),
 }
 _FIRST = _either("First frame; a list of several means reference images.", *_IMAGE, _IMAGES)
 _REFERENCES = _either("Images for reference-to-video.", *_IMAGE, _IMAGES)
@@ -172,6 +172,7 @@ _MAKERS = {  # what makes a thing → the parameter that names it in other route
     "/v1/videos/characters": "character_id",
     "/v1/files": "file_id",
     "/v1/keys": "key_id",
+    "/v1/webhook_endpoints": "webhook_endpoint_id",
 }
 _REQUEST_ID = {"x-request-id": {"description": "Finds the request in the log.", "schema": {"type": "string"}}}
 

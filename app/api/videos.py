@@ -140,11 +140,15 @@ async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     """Create the video, or only price it."""
     request, gateway, owner = posted.request, posted.gateway, posted.caller.owner
     wanted = _with_own_link(request, gateway, _with_key_of(request, wanted))
+    if wanted.webhook_url:
+        await gateway.webhooks.check(wanted.webhook_url, "webhook_url")
     if posted.dry_run:
         return JSONResponse(_estimate(wanted, await gateway.planner.plan(owner, wanted, posted.folder)))
     retries = request.headers.get("x-stainless-retry-count", "0")
     is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
-    created = await gateway.videos.create(owner, wanted, posted.body, posted.folder, is_retry=is_retry)
+    created = await gateway.videos.create(
+        owner, wanted, posted.body, posted.folder, is_retry=is_retry, base_url=base_url(request, gateway)
+    )
     headers = {"idempotent-replayed": "true"} if created.replayed else {}
     return _answer(request, gateway, created.video, headers)
 

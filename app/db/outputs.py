@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select, update
 
 from app.db.settlement import settle
+from app.db import webhooks
 from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
 from app.domain.catalogue import Mode
@@ -191,6 +192,8 @@ async def bring_in_line(session: AsyncSession, video_id: str, now: float | None)
             .values(**changed)
             .execution_options(synchronize_session="fetch")
         )
+    if state.terminal and "status" in changed and now is not None:
+        await webhooks.record(session, video_id, now)
 
 
 def _facts(mode: str, planned: str, outputs: Iterable[Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, literal, select, true, tuple_
 
+from app.db import webhooks
 from app.db.outputs import lock_video
 from app.db.tables import IdempotencyRow, OutputRow, SubmissionRow, VideoRow
 
@@ -162,7 +163,9 @@ async def forget(session: AsyncSession, video_id: str) -> None:
     sent = select(SubmissionRow).where(SubmissionRow.output_id.in_([output.id for output in outputs]))
     for submission in await session.scalars(sent.execution_options(populate_existing=True)):
         submission.error, submission.operation = None, _handle(submission.operation)
+    video.webhook_url, video.base_url = None, None
     await session.flush()
+    await webhooks.forget(session, video_id)
     key = delete(IdempotencyRow).where(IdempotencyRow.owner == video.owner, IdempotencyRow.video_id == video_id)
     await session.execute(key.execution_options(synchronize_session="fetch"))
 

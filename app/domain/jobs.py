@@ -90,6 +90,11 @@ class Job:
     created_at: float
     order: dict[str, Json]
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """Say in the log which one it is."""
+        return {"video": self.video_id, "output": self.id, "provider": self.provider}
+
 
 @dataclass(frozen=True, slots=True)
 class Media:

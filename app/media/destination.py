@@ -15,12 +15,14 @@ from app.media.errors import MediaError
 from app.media.network import is_public
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.media.network import Address, NetworkPolicy
 
 _LONGEST_URL = 8192  # characters; signed URLs of object stores take up to about two thousand
 _SHOWN = 200  # characters of a URL that an error message repeats
 _DNS_SECONDS = 3.0
-_HTTPS_PORT = 443
+_HTTPS_PORTS = (443,)
 
 # Threads of its own: a name server that keeps silent blocks these, and not the disk work of the whole process.
 _RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
@@ -37,26 +39,37 @@ class Destination:
     address: Address
     public: bool
 
-    def request(self, client: httpx.AsyncClient) -> httpx.Request:
-        """Build the GET that connects to `address` but speaks, and checks the certificate, for the URL's host."""
+    def request(
+        self, client: httpx.AsyncClient, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> httpx.Request:
+        """Build a GET, or the POST of `content`, that connects to `address` but speaks for the URL's host.
+
+        The certificate is checked against that host, too.
+        """
         return client.build_request(
-            "GET",
+            "GET" if content is None else "POST",
             self.url.copy_with(host=str(self.address)),
+            content=content,
             headers={
                 "Host": self.url.netloc.decode("ascii"),
                 "User-Agent": "reelgate",
                 "Accept": "*/*",
                 "Accept-Encoding": "identity",  # a small compressed body can unpack to gigabytes
+                **(headers or {}),
             },
             extensions={"sni_hostname": _host(self.url)},
         )
 
 
 class Resolver:
-    """Turns URLs into destinations; raises MediaError("url_not_allowed") for those that policy refuses."""
+    """Turns URLs into destinations; raises MediaError("url_not_allowed") for those that policy refuses.
 
-    def __init__(self, allow: NetworkPolicy) -> None:
+    Only https on these `ports` is allowed, except to where policy opens.
+    """
+
+    def __init__(self, allow: NetworkPolicy, ports: tuple[int, ...] = _HTTPS_PORTS) -> None:
         self._allow = allow
+        self._ports = ports
 
     async def resolve(self, url: str) -> Destination:
         """Judge `url`. Also raises MediaError("media_unavailable") when its host has no address within 3 s."""
@@ -66,8 +79,9 @@ class Resolver:
         closed = [address for address in addresses if not self._allow.opens(host, address)]
         if any(not is_public(address) for address in closed):
             raise _refusal(f"{shown(parsed)}: the host is not on the public internet.")
-        if closed and (parsed.scheme != "https" or parsed.port not in (None, _HTTPS_PORT)):
-            raise _refusal(f"{shown(parsed)}: only https on port 443 is allowed.")
+        if closed and (parsed.scheme != "https" or parsed.port not in (None, *self._ports)):
+            ports = " or ".join(map(str, self._ports))
+            raise _refusal(f"{shown(parsed)}: only https on port {ports} is allowed.")
         public = parsed.scheme == "https" and all(map(is_public, addresses))
         return Destination(parsed, addresses[0], public)  # getaddrinfo puts first what this machine can reach
 

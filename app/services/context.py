@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from app.providers.base import Provider
     from app.services.breakers import Breakers
     from app.services.inputs import Inputs
+    from app.services.links import Links
     from app.services.pace import Pace
+    from app.services.posting import Poster
 
 log = structlog.get_logger()
 
@@ -39,7 +41,7 @@ class Context:
 
     `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
     submission is looked for; `resubmits` are the providers for which the operator has it sent again then;
-    `callback_base` is our own address where providers can reach us.
+    `callback_base` is our own address where providers can reach us, `public_url` where clients do, if that was said.
     """
 
     database: Database
@@ -51,9 +53,12 @@ class Context:
     clock: Callable[[], float]
     breakers: Breakers
     pace: Pace
+    links: Links
+    poster: Poster
     poll_seconds: float | None = None
     settle_seconds: float = 600.0
     callback_base: str | None = None
+    public_url: str | None = None
     resubmits: frozenset[str] = frozenset()
 
     async def persist(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""The claim loop: takes due outputs from the database and gives each to its step, lane by lane.
+"""The claim loop: takes due outputs and deliveries from the database and gives each to its step, lane by lane.
 
 The row is the queue, so there is nothing to lose here: a lane only remembers what it is busy with. Lanes have limits
 of their own, so that a slow download never delays a poll.
@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,16 +19,18 @@ from app.db import outputs
 from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
 from app.media.errors import StoreFault
+from app.services import lanes
+from app.services.delivering import Delivering
 from app.services.ending import Ending
+from app.services.lanes import Lane, delivery_lane, output_lane
 from app.services.polling import Polling
 from app.services.storing import Storing
 from app.services.submitting import Submitting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from app.domain.jobs import Job
     from app.services.context import Context
+    from app.services.lanes import Work
 
 log = structlog.get_logger()
 
@@ -42,18 +43,6 @@ _CLOCK_SECONDS = 5.0  # between two looks at the machine's date
 _SMALLEST_JUMP = 2.0  # seconds; smaller ones are what clocks do
 _STORE_SECONDS = 15.0  # until a step is tried again that the media store stopped
 _LEASE_MARGIN = 1 / 3  # of the lease must be left when a paid request is sent
-
-
-@dataclass(eq=False)
-class Lane:
-    """One kind of work: which rows, how many at once, and what to do with each."""
-
-    name: str
-    states: frozenset[State] | None
-    slots: int
-    step: Callable[[Job], Awaitable[None]]
-    busy: dict[asyncio.Task[None], str] = field(default_factory=dict)  # a step under way and its output's id
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Engine:
@@ -69,16 +58,17 @@ class Engine:
         self._owner = f"engine-{secrets.token_hex(4)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes = (
-            Lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
-            Lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
-            Lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
-            Lane("cleanup", None, 4, self._ending.clean_up),
+            output_lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
+            output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
+            output_lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
+            output_lane("cleanup", None, 4, self._ending.clean_up),
+            delivery_lane(Delivering(context), 64),
         )
 
     async def start(self) -> None:
         """Take over what a previous process left, and run. Where replicas share the database, leases tell what."""
         if not self._database.shared:
-            await self._database.write(partial(outputs.take_over, now=self._clock()))
+            await self._database.write(partial(lanes.take_over, now=self._clock()))
             await self._ending.sweep(everything=True)
         self._database.listen("work", self.wake)
         self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
@@ -102,7 +92,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(DatabaseUnavailable):  # then the leases run out
-            await self._database.write(partial(outputs.release, owner=self._owner))
+            await self._database.write(partial(lanes.release, owner=self._owner))
 
     @property
     def alive(self) -> bool:
@@ -138,35 +128,37 @@ class Engine:
             return None
         claim = outputs.Claim(self._owner, self._clock(), self._lease, free)
         async with self._database.read() as session:
-            due = await outputs.next_due(session, lane.states, claim.now)
+            due = await lane.next_due(session, claim.now)
         if due is None or due > claim.now:
             return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
-        for job in await self._database.write(partial(outputs.claim, states=lane.states, claim=claim)):
-            task = asyncio.create_task(self._step(lane, job), name=f"{lane.name}-{job.id}")
-            lane.busy[task] = job.id
+        claimed = await self._database.write(lambda session: lane.take(session, claim))
+        for work in claimed:
+            task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")
+            lane.busy[task] = work.id
             task.add_done_callback(partial(self._done, lane))
-        return 0.0
+        return 0.0 if claimed else _LONGEST_WAIT  # others took what was due, or it waits for what is under way
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
         lane.busy.pop(task, None)
         lane.wake.set()
 
-    async def _step(self, lane: Lane, job: Job) -> None:
+    async def _step(self, lane: Lane, work: Work) -> None:
         try:
-            await lane.step(job)
+            await lane.step(work)
         except DatabaseUnavailable as fault:
-            log.error("the database fails", lane=lane.name, video=job.video_id, output=job.id, reason=str(fault))
-            await self._give_back(job, _FAULT_SECONDS)
+            log.error("the database fails", lane=lane.name, reason=str(fault), **work.facts)
+            await self._give_back(lane, work, _FAULT_SECONDS)
         except StoreFault as fault:  # of no step's making, and none fails by it
-            log.error("the media store fails", lane=lane.name, video=job.video_id, output=job.id, reason=str(fault))
-            await self._give_back(job, _STORE_SECONDS)
+            log.error("the media store fails", lane=lane.name, reason=str(fault), **work.facts)
+            await self._give_back(lane, work, _STORE_SECONDS)
         except Exception:
-            log.exception("step failed", lane=lane.name, video=job.video_id, output=job.id, provider=job.provider)
-            await self._give_back(job, _FAULT_SECONDS)
+            log.exception("step failed", lane=lane.name, **work.facts)
+            await self._give_back(lane, work, _FAULT_SECONDS)
 
-    async def _give_back(self, job: Job, seconds: float) -> None:
+    async def _give_back(self, lane: Lane, work: Work, seconds: float) -> None:
+        run_at = self._clock() + seconds
         with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
-            await self._database.write(partial(outputs.give_back, job=job, run_at=self._clock() + seconds))
+            await self._database.write(lambda session: lane.table.give_back(session, work, run_at))
 
     async def _sweep_forever(self) -> None:
         """Remove now and then what killed processes left; one replica does it for all."""
@@ -185,7 +177,7 @@ class Engine:
             if abs(jump) < _SMALLEST_JUMP:
                 continue
             try:
-                await self._database.write(partial(outputs.put_off, seconds=jump))
+                await self._database.write(partial(lanes.put_off, seconds=jump))
             except DatabaseUnavailable as fault:
                 log.error("the database fails", reason=str(fault))
                 continue
@@ -200,12 +192,11 @@ class Engine:
         """Renew the leases of steps that take long."""
         while True:
             await asyncio.sleep(self._lease / 3)
-            ids = {output_id for lane in self._lanes for output_id in lane.busy.values()}
-            if not ids:
+            if not any(lane.busy for lane in self._lanes):
                 continue
             until = self._clock() + self._lease
             try:
-                await self._database.write(partial(outputs.renew, owner=self._owner, ids=ids, until=until))
+                await self._database.write(partial(lanes.renew, owner=self._owner, lanes=self._lanes, until=until))
             except DatabaseUnavailable as fault:
                 log.error("leases cannot be renewed", reason=str(fault))
             except Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.db import secrets as secrets_table
@@ -28,7 +28,7 @@ _STEP = 3600  # links made within one hour are equal, so that caches and polls s
 class Links:
     """Signs and checks links with the gateway's own secret."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     clock: Callable[[], float]
 
     def query(self, video_id: str, index: int) -> str:

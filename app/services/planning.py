@@ -243,7 +243,4 @@ def _about_the_gateway(request: VideoRequest) -> list[ParameterWarning]:
     if request.characters:
         message = "characters are sent as reference images of their video."
         found.append(ParameterWarning("characters", "emulated", ", ".join(request.characters), None, message))
-    if request.webhook_url:
-        message = "webhook_url is not served yet: poll the video instead."
-        found.append(ParameterWarning("webhook_url", "ignored", request.webhook_url, None, message))
     return found

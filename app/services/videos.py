@@ -59,12 +59,19 @@ class Videos:
         self._job_timeout = job_timeout
 
     async def create(
-        self, owner: str, request: VideoRequest, body: Mapping[str, object], folder: Path, *, is_retry: bool
+        self,
+        owner: str,
+        request: VideoRequest,
+        body: Mapping[str, object],
+        folder: Path,
+        *,
+        is_retry: bool,
+        base_url: str | None = None,
     ) -> Created:
         """Accept a request: once this returns, the video is on disk and will be worked on.
 
         `body` is the parsed body, for the fingerprint; `folder` holds the request's files; `is_retry` says that the
-        client's SDK sent this request before. Raises GatewayError.
+        client's SDK sent this request before; `base_url` is our address as the client knows it. Raises GatewayError.
         """
         fingerprint, arrived_at = _fingerprint(request, body), self._clock()
         async with self._database.read() as session:
@@ -76,7 +83,7 @@ class Videos:
         row = self._row(owner, video_id, request, plan, fingerprint)
         row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
 
-        row.retried = is_retry
+        row.retried, row.base_url = is_retry, base_url
 
         async def work(session: AsyncSession) -> str | None:
             await self._database.hold(session, f"create:{owner}:{request.idempotency_key or fingerprint}")
@@ -183,6 +190,7 @@ class Videos:
             warnings=[asdict(warning) for warning in plan.warnings],
             user=request.user,
             fingerprint=fingerprint,
+            webhook_url=request.webhook_url,
             created_at=self._clock(),
         )
 

@@ -19,11 +19,14 @@ from app.media.store import MediaStore
 from app.providers.base import Failed, Order, Pending, Sent, Succeeded
 from app.services.breakers import Breakers
 from app.services.context import Context
+from app.services.delivering import Delivering
 from app.services.ending import Ending
 from app.services.inputs import Inputs
+from app.services.links import Links
 from app.services.pace import Pace
 from app.services.planning import Planner, Preference
 from app.services.polling import Polling
+from app.services.posting import Poster
 from app.services.routing import Router
 from app.services.storing import Storing
 from app.services.submitting import Submitting
@@ -122,6 +125,7 @@ class Bench:
     provider: Scripted
     clock: Clock
     folder: Path
+    delivering: Delivering
     lease_holds: bool = True
 
     async def create(self, **fields: object) -> str:
@@ -175,9 +179,21 @@ async def open_bench(
     inputs = Inputs(database, store, Fetcher(NetworkPolicy.parse("")))
     pace = Pace()
     by_name = {provider.name: provider for provider in providers}
-    fetcher = Fetcher(NetworkPolicy.parse("127.0.0.1"))
+    opened = NetworkPolicy.parse("127.0.0.1")
+    fetcher = Fetcher(opened)
     context = Context(
-        database, by_name, store, inputs, fetcher, folder / "scratch", clock, breakers=Breakers(clock), pace=pace
+        database,
+        by_name,
+        store,
+        inputs,
+        fetcher,
+        folder / "scratch",
+        clock,
+        breakers=Breakers(clock),
+        pace=pace,
+        links=Links(b"links", clock),
+        poster=Poster(opened),
+        public_url="https://gateway.example",
     )
     router = Router(catalogue.builtin(), tuple(by_name), default_model)
     planner = Planner(database, router, inputs, pace, preference)
@@ -196,6 +212,7 @@ async def open_bench(
             providers[0],
             clock,
             folder / "uploads",
+            Delivering(context),
         )
     finally:
         await database.close()

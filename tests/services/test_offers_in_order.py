@@ -79,9 +79,7 @@ async def test_when_nobody_can_take_so_many_the_first_ones_limit_is_named(bench:
         await bench.planner.plan(OWNER, asked, bench.folder)
 
 
-async def test_a_webhook_is_said_not_to_be_served(bench: Bench) -> None:
+async def test_a_webhook_is_nothing_to_warn_of(bench: Bench) -> None:
     asked = request(prompt="x", webhook_url="https://example.com/hook")
     plan = await bench.planner.plan(OWNER, asked, bench.folder)
-    assert [(each.param, each.code) for each in plan.warnings if each.param == "webhook_url"] == [
-        ("webhook_url", "ignored")
-    ]
+    assert "webhook_url" not in {each.param for each in plan.warnings}

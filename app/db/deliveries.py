@@ -1,0 +1,237 @@
+"""Deliveries: the queue of what webhooks are sent. Claiming, noting how an attempt ended, resending.
+
+The same leases and fences as those of outputs (`db.outputs`), and one rule more: each receiver is sent only so much at
+a time, however many processes deliver.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select, tuple_, update
+
+from app.db.tables import DeliveryRow, EndpointRow, EventRow
+from app.domain.webhooks import LONGEST_PAUSE, PER_TARGET, SPREAD
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.outputs import Claim
+    from app.domain.plain import Json
+
+PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
+
+_LONGEST_WAIT = LONGEST_PAUSE * (1 + SPREAD)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery as the engine or its owner sees it; `endpoint` is None for a video's own webhook_url.
+
+    `fence` is what it was when this was read, whatever becomes of the row.
+    """
+
+    fence: int
+    row: DeliveryRow
+    event: EventRow
+    endpoint: EndpointRow | None
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.row.id
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """Say in the log which one it is; a URL may hold secrets, so not where it goes."""
+        return {"delivery": self.row.id, "video": self.event.video_id, "endpoint": self.row.endpoint_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a listing asks for."""
+
+    endpoint_id: str | None = None
+    video_id: str | None = None
+    status: str | None = None
+    after: str | None = None
+    limit: int = 20
+
+
+def _waits() -> ColumnElement[bool]:
+    return DeliveryRow.state == PENDING
+
+
+def _unheld(now: float) -> ColumnElement[bool]:
+    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until < now)
+
+
+async def next_due(session: AsyncSession, now: float) -> float | None:
+    """Return when the next delivery that nobody holds is due, in unix seconds, or None."""
+    return await session.scalar(select(func.min(DeliveryRow.run_at)).where(_waits(), _unheld(now)))
+
+
+async def claim(session: AsyncSession, claim: Claim) -> list[Delivery]:
+    """Take due deliveries, few per receiver: lease them and raise their fence. One process at a time may ask."""
+    held = (
+        select(DeliveryRow.target, func.count().label("busy"))
+        .where(_waits(), DeliveryRow.lease_until >= claim.now)
+        .group_by(DeliveryRow.target)
+        .cte("held")
+    )
+    place = func.row_number().over(partition_by=DeliveryRow.target, order_by=(DeliveryRow.run_at, DeliveryRow.id))
+    due = (
+        select(DeliveryRow.id, DeliveryRow.target, DeliveryRow.run_at, place.label("place"))
+        .where(_waits(), DeliveryRow.run_at <= claim.now, _unheld(claim.now))
+        .cte("due")
+    )
+    turn = due.c.place + func.coalesce(held.c.busy, 0)
+    chosen = (
+        select(due.c.id)
+        .outerjoin(held, held.c.target == due.c.target)
+        .where(turn <= PER_TARGET)
+        .order_by(turn, due.c.run_at)  # the first of each receiver before the second of any
+        .limit(claim.limit)
+        .cte("chosen")
+    )
+    ids = (
+        await session.scalars(
+            update(DeliveryRow)
+            .where(DeliveryRow.id.in_(select(chosen.c.id)), _waits(), _unheld(claim.now))
+            .values(lease_owner=claim.owner, lease_until=claim.now + claim.lease, fence=DeliveryRow.fence + 1)
+            .returning(DeliveryRow.id)
+            .execution_options(synchronize_session=False)
+        )
+    ).all()
+    return await _find(session, DeliveryRow.id.in_(ids)) if ids else []
+
+
+async def _find(session: AsyncSession, *which: ColumnElement[bool], limit: int | None = None) -> list[Delivery]:
+    statement = (
+        select(DeliveryRow, EventRow, EndpointRow)
+        .join(EventRow, EventRow.id == DeliveryRow.event_id)
+        .outerjoin(EndpointRow, EndpointRow.id == DeliveryRow.endpoint_id)
+        .where(*which)
+        .order_by(DeliveryRow.created_at.desc(), DeliveryRow.id.desc())
+        .limit(limit)
+    )
+    rows = await session.execute(statement.execution_options(populate_existing=True))
+    return [Delivery(row[0].fence, *row) for row in rows]
+
+
+async def get(session: AsyncSession, owner: str, delivery_id: str) -> Delivery | None:
+    """Return one delivery of this owner as it is now."""
+    found = await _find(session, DeliveryRow.owner == owner, DeliveryRow.id == delivery_id)
+    return found[0] if found else None
+
+
+async def list_page(session: AsyncSession, owner: str, page: Page) -> tuple[list[Delivery], bool]:
+    """Return a page of an owner's deliveries, newest first, and whether more follow; an unknown `after` is the end."""
+    which = [DeliveryRow.owner == owner]
+    if page.after is not None:
+        cursor = await get(session, owner, page.after)
+        if cursor is None:
+            return [], False
+        which.append(tuple_(DeliveryRow.created_at, DeliveryRow.id) < (cursor.row.created_at, cursor.row.id))
+    if page.endpoint_id is not None:
+        which.append(DeliveryRow.endpoint_id == page.endpoint_id)
+    if page.video_id is not None:
+        which.append(EventRow.video_id == page.video_id)
+    if page.status is not None:
+        which.append(DeliveryRow.state == page.status)
+    found = await _find(session, *which, limit=page.limit + 1)
+    return found[: page.limit], len(found) > page.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended: the delivery's new state, when it is due again (unix seconds), and the log so far."""
+
+    state: str
+    run_at: float | None
+    failures: int
+    history: list[dict[str, Json]]
+
+
+async def note(session: AsyncSession, delivery: Delivery, ended: Ended) -> bool:
+    """Write down how an attempt ended; False means that the delivery is no longer ours."""
+    result = await session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.id == delivery.id, DeliveryRow.fence == delivery.fence, _waits())
+        .values(
+            state=ended.state,
+            run_at=ended.run_at,
+            failures=ended.failures,
+            history=ended.history,
+            lease_owner=None,
+            lease_until=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+
+
+async def send_off(session: AsyncSession, delivery_id: str, now: float) -> None:
+    """Have a delivery made anew from `now` on; an attempt that is under way counts as overtaken."""
+    await session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.id == delivery_id)
+        .values(state=PENDING, run_at=now, failures=0, fence=DeliveryRow.fence + 1, lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def give_back(session: AsyncSession, work: Delivery, run_at: float) -> None:
+    """Hand a delivery back after a step that went wrong."""
+    await session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.id == work.id, DeliveryRow.fence == work.fence, _waits())
+        .values(run_at=run_at, lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def renew(session: AsyncSession, owner: str, ids: Collection[str], until: float) -> None:
+    """Extend the leases that `owner` holds on the deliveries it is really working on."""
+    await session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.lease_owner == owner, DeliveryRow.id.in_(ids))
+        .values(lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def release(session: AsyncSession, owner: str | None = None) -> None:
+    """Hand back the leases of `owner`, or (None) everybody's: on one node nobody else can be alive at the start."""
+    whose = DeliveryRow.lease_owner.is_not(None) if owner is None else DeliveryRow.lease_owner == owner
+    await session.execute(
+        update(DeliveryRow)
+        .where(whose)
+        .values(lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def take_over(session: AsyncSession, now: float) -> None:
+    """Take back every lease. Nothing waits longer than the longest pause, or the date was set back meanwhile."""
+    await release(session)
+    await session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.run_at > now + _LONGEST_WAIT)
+        .values(run_at=now + _LONGEST_WAIT)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def put_off(session: AsyncSession, seconds: float) -> None:
+    """Move every moment that lies ahead, because the clock is about to jump by as much."""
+    await session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.run_at.is_not(None))
+        .values(run_at=DeliveryRow.run_at + seconds, lease_until=DeliveryRow.lease_until + seconds)
+        .execution_options(synchronize_session=False)
+    )

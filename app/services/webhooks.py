@@ -1,0 +1,186 @@
+"""Webhooks, for their receivers' owners: endpoints, their secrets, what was sent to them, and sending it again."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.db import deliveries, webhooks
+from app.db.tables import EndpointRow, EventRow
+from app.domain.errors import GatewayError, invalid
+from app.domain.webhooks import COMPLETED
+from app.media.errors import MediaError
+from app.services.delivering import event_body
+from app.services.signing import new_secret, owners_secret, signed_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.deliveries import Delivery, Page
+    from app.db.session import Database
+    from app.services.posting import Poster
+
+_MOST_ENDPOINTS = 20  # of one owner: every end of a video is sent to all of them
+_GRACE_SECONDS = 24 * 3600.0  # for which an old secret may go on signing
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be changed of an endpoint; None leaves it as it is. `enabled` turns a disabled one on again."""
+
+    name: str | None = None
+    url: str | None = None
+    event_types: list[str] | None = None
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """What clients do with webhooks. Every method takes the owner whose things it may touch."""
+
+    database: Database
+    poster: Poster
+    clock: Callable[[], float]
+
+    async def check(self, url: str, param: str) -> None:
+        """Say whether webhooks may go there. Raises GatewayError url_not_allowed."""
+        try:
+            await self.poster.check(url)
+        except MediaError as error:
+            raise GatewayError(error.code, f"{param}: {error.message}", param=param) from error
+
+    async def secret(self, owner: str) -> str:
+        """Return the secret that signs what goes to the `webhook_url` of a request."""
+        return await owners_secret(self.database, owner)
+
+    async def create(self, owner: str, name: str, url: str, event_types: list[str]) -> EndpointRow:
+        """Make an endpoint; its secret is in the row, to be shown this once. Raises GatewayError."""
+        await self.check(url, "url")
+        now = self.clock()
+        row = EndpointRow(
+            id=f"we_{secrets.token_hex(12)}",
+            owner=owner,
+            name=name,
+            url=url,
+            event_types=event_types,
+            secret=new_secret(),
+            created_at=now,
+            updated_at=now,
+        )
+
+        async def work(session: AsyncSession) -> None:
+            await self.database.hold(session, f"webhook-endpoints:{owner}")
+            if await webhooks.count_endpoints(session, owner) >= _MOST_ENDPOINTS:
+                raise invalid("url", f"You have {_MOST_ENDPOINTS} endpoints already; delete one first.")
+            await webhooks.add_endpoint(session, row)
+
+        await self.database.write(work)
+        return row
+
+    async def get(self, owner: str, endpoint_id: str) -> EndpointRow:
+        """Return one endpoint. Raises GatewayError not_found, for other owners' too."""
+        async with self.database.read() as session:
+            return await _find(session, owner, endpoint_id)
+
+    async def list_page(self, owner: str, after: str | None, limit: int) -> tuple[Sequence[EndpointRow], bool]:
+        """Return a page of endpoints and whether more follow."""
+        async with self.database.read() as session:
+            return await webhooks.list_endpoints(session, owner, after, limit)
+
+    async def update(self, owner: str, endpoint_id: str, changes: Changes) -> EndpointRow:
+        """Change an endpoint; another URL counts for what is on its way, too. Raises GatewayError."""
+        await self.get(owner, endpoint_id)
+        if changes.url is not None:
+            await self.check(changes.url, "url")
+
+        async def work(session: AsyncSession) -> None:
+            await webhooks.lock_endpoint(session, endpoint_id)
+            row = await _find(session, owner, endpoint_id)
+            asked = (changes.name or row.name, changes.url or row.url, changes.event_types or row.event_types)
+            if changes.enabled and row.disabled_at is not None:
+                row.disabled_at, row.disabled_reason, row.failing_since, row.failed_at = None, None, None, None
+            elif asked == (row.name, row.url, row.event_types):
+                return
+            row.name, _, row.event_types = asked
+            if asked[1] != row.url:
+                await webhooks.move(session, row, asked[1])
+            row.updated_at = self.clock()
+            await session.flush()
+
+        await self.database.write(work)
+        return await self.get(owner, endpoint_id)
+
+    async def delete(self, owner: str, endpoint_id: str) -> None:
+        """Forget an endpoint, and what it was sent. Raises GatewayError not_found."""
+        await self.get(owner, endpoint_id)
+        await self.database.write(partial(webhooks.remove_endpoint, endpoint_id=endpoint_id))
+
+    async def rotate(self, owner: str, endpoint_id: str, *, keep_old: bool) -> EndpointRow:
+        """Give an endpoint a new secret; the old one may go on signing for a day. Raises GatewayError not_found."""
+
+        async def work(session: AsyncSession) -> None:
+            await webhooks.lock_endpoint(session, endpoint_id)
+            row = await _find(session, owner, endpoint_id)
+            now = self.clock()
+            row.old_secret = row.secret if keep_old else None
+            row.old_secret_until = now + _GRACE_SECONDS if keep_old else None
+            row.secret, row.updated_at = new_secret(), now
+            await session.flush()
+
+        await self.database.write(work)
+        return await self.get(owner, endpoint_id)
+
+    async def test(self, owner: str, endpoint_id: str, event_type: str) -> int:
+        """Send a made-up event at once and return the status of the answer. Raises GatewayError."""
+        endpoint, now = await self.get(owner, endpoint_id), self.clock()
+        failed = event_type != COMPLETED
+        code = event_type.rpartition(".")[2] if failed else None
+        event = EventRow(
+            id=f"evt_test_{secrets.token_hex(12)}",
+            video_id="video_test",
+            type=event_type,
+            model="test",
+            error_code="provider_error" if code == "failed" else code,
+            error_message="This is a test." if failed else None,
+            created_at=now,
+        )
+        body = event_body(event, None)
+        headers = signed_headers([endpoint.secret], event.id, now, body)
+        posted = await self.poster.post(endpoint.url, headers, body.encode())
+        if posted.status is None:
+            raise invalid("webhook_endpoint_id", f"The test did not arrive: {posted.reason}")
+        return posted.status
+
+    async def deliveries(self, owner: str, page: Page) -> tuple[list[Delivery], bool]:
+        """Return a page of what was sent and whether more follows. Raises GatewayError not_found for the endpoint."""
+        async with self.database.read() as session:
+            if page.endpoint_id is not None:
+                await _find(session, owner, page.endpoint_id)
+            return await deliveries.list_page(session, owner, page)
+
+    async def resend(self, owner: str, delivery_id: str) -> Delivery:
+        """Send an event again, now, under its old id and from the schedule's beginning. Raises GatewayError."""
+
+        async def work(session: AsyncSession) -> Delivery:
+            found = await deliveries.get(session, owner, delivery_id)
+            if found is None:
+                raise GatewayError("not_found", f"Delivery {delivery_id[:80]!r} not found.", param="delivery_id")
+            if found.endpoint is not None and found.endpoint.disabled_at is not None:
+                raise invalid("delivery_id", "Its endpoint is disabled; enable it first.")
+            await deliveries.send_off(session, delivery_id, self.clock())
+            again = await deliveries.get(session, owner, delivery_id)
+            return again or found
+
+        return await self.database.write(work, news="work")
+
+
+async def _find(session: AsyncSession, owner: str, endpoint_id: str) -> EndpointRow:
+    row = await webhooks.get_endpoint(session, owner, endpoint_id)
+    if row is None:
+        message = f"Webhook endpoint {endpoint_id[:80]!r} not found."
+        raise GatewayError("not_found", message, param="webhook_endpoint_id")
+    return row

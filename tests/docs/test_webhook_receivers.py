@@ -1,0 +1,86 @@
+"""The receivers of docs/webhooks.md, as they stand: they take what the gateway signs, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from app.domain import webhooks
+from tests.docs.test_examples import BLOCK, RECEIVERS, ROOT
+from tests.receiver import wait_until
+from tests.sdk.install import node_sdk
+from tests.serving import environment_without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.serving import Running
+
+SAMPLES = dict(BLOCK.findall((ROOT / RECEIVERS).read_text()))
+NEEDS_NODE = pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="needs node and npm")
+
+
+def command(language: str, folder: Path) -> list[str]:
+    """Write the sample down and return how to run it."""
+    if language == "python":
+        (folder / "receiver.py").write_text(SAMPLES["python"])
+        return [sys.executable, str(folder / "receiver.py")]
+    (folder / "node_modules").symlink_to(node_sdk() / "node_modules")
+    (folder / "receiver.mjs").write_text(SAMPLES["javascript"])
+    return ["node", str(folder / "receiver.mjs")]
+
+
+def listens(url: str) -> bool:
+    try:
+        httpx.post(url, content=b"{}")
+    except httpx.TransportError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("language", ["python", pytest.param("javascript", marks=NEEDS_NODE)])
+def test_the_sample_takes_what_the_gateway_signs_and_nothing_else(
+    start_gateway: Callable[..., Running], tmp_path: Path, unused_port: int, language: str
+) -> None:
+    gateway = start_gateway(allow_private_networks="127.0.0.1")
+    url = f"http://127.0.0.1:{unused_port}/"
+    asked = {"name": "sample", "url": url, "event_types": ["video.completed", "video.cancelled"]}
+    endpoint = gateway.http.post("/v1/webhook_endpoints", json=asked).json()
+    secret = {"OPENAI_WEBHOOK_SECRET": endpoint["signing_secret"], "PORT": str(unused_port)}
+    heard = tmp_path / "heard"
+    with heard.open("w") as out:
+        sample = subprocess.Popen(
+            command(language, tmp_path),
+            env={**environment_without("OPENAI_", "REELGATE_"), **secret},
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+    try:
+        wait_until(lambda: listens(url), "receiver")
+        forged = {"webhook-id": "evt_1", "webhook-timestamp": "1790000000", "webhook-signature": "v1,bm9uZQ=="}
+        assert httpx.post(url, content=b'{"type": "video.completed"}', headers=forged).status_code == 400
+        video = gateway.finished()
+        log = f"/v1/webhook_endpoints/{endpoint['id']}/deliveries"
+        wait_until(lambda: gateway.http.get(log, params={"status": "delivered"}).json()["data"], "delivery")
+        (delivery,) = gateway.http.get(log).json()["data"]
+        assert gateway.http.post(f"/v1/webhook_deliveries/{delivery['id']}/resend").status_code == 200
+        wait_until(lambda: len(gateway.http.get(log).json()["data"][0]["attempts"]) == 2, "second delivery")
+    finally:
+        sample.terminate()
+        sample.wait(10)
+    assert heard.read_text() == f"video.completed {video['id']}\n", "and one that comes twice is told once"
+
+
+def test_the_page_names_what_is_true_of_the_code() -> None:
+    page = (ROOT / RECEIVERS).read_text()
+    assert set(re.findall(r"^\| `(video\.\w+)` \|", page, re.MULTILINE)) == set(webhooks.EVENT_TYPES)
+    hours = ", ".join(f"{pause / 3600:g}" for pause in webhooks.PAUSES[3:-1])
+    assert f"{hours} and {webhooks.PAUSES[-1] / 3600:g} hours" in page
