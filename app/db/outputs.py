@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select, update
 
-from app.db.settlement import settle
 from app.db import webhooks
+from app.db.settlement import settle
 from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
 from app.domain.catalogue import Mode

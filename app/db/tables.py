@@ -311,8 +311,8 @@ class DeliveryRow(Base):
     """An event on its way to one receiver, and the queue itself, as the outputs are: see `OutputRow`.
 
     `state` is pending, delivered or failed. `endpoint_id` is None for a video's own webhook_url, and may name one that
-    was just deleted: a video must end all the same. `target` tells receivers apart, so that each is sent only so much at
-    a time. `failures` counts those since the event was last sent off.
+    was just deleted: a video must end all the same. `target` tells receivers apart, so that each is sent only so much
+    at a time. `failures` counts those since the event was last sent off.
     """
 
     __tablename__ = "webhook_deliveries"
