@@ -82,6 +82,14 @@ class Machine(RuleBasedStateMachine):
         """Claim what is due, and do nothing yet."""
         self.world.claim(engine, lane)
 
+    @rule(late=ENGINES, engine=ENGINES, fate=FATES, poll=POLLS)
+    def overtake(self, late: str, engine: str, fate: str, poll: Poll) -> None:
+        """Go on with what one has claimed, once its lease has run out; then the late one goes on, too."""
+        stale = self.world.claim(late, LIVE)
+        self.go_on(engine, 31.0, fate, poll)
+        for hand in stale:
+            self.world.start(hand, poll, fate=fate)
+
     @precondition(lambda self: self.world.hands)
     @rule(data=st.data(), poll=POLLS, dies=st.booleans())
     def work(self, data: st.DataObject, poll: Poll, *, dies: bool) -> None:
