@@ -35,7 +35,7 @@ class Received:
         return found
 
 
-def status(code: int, body: bytes = b"", **headers: str) -> bytes:
+def status(code: int, body: bytes = b"", /, **headers: str) -> bytes:
     """Write an answer."""
     lines = [f"HTTP/1.1 {code} X", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, f"Content-Length: {len(body)}"]).encode() + b"\r\n\r\n" + body
@@ -69,13 +69,13 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             self.got.append(Received(lines[0].split()[1], headers, body))
-            self.under_way += 1
-            self.most_under_way = max(self.most_under_way, self.under_way)
             await self._answer(reader, writer, self.answers.pop(0) if self.answers else self.answer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the gateway had enough

@@ -17,16 +17,28 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+_TOLD = (
+    VideoRow.owner,
+    VideoRow.model,
+    VideoRow.status,
+    VideoRow.error_code,
+    VideoRow.error_message,
+    VideoRow.webhook_url,
+    VideoRow.base_url,
+)
+
 
 async def record(session: AsyncSession, video_id: str, now: float) -> None:
     """Write down that a locked video has ended, and a delivery for each who wants to know; once per kind of end."""
-    video = await session.get_one(VideoRow, video_id, populate_existing=True)
+    video = (await session.execute(select(*_TOLD).where(VideoRow.id == video_id))).one()
     kind = webhooks.event_type(video.status, video.error_code)
     told = select(EventRow.id).where(EventRow.video_id == video_id, EventRow.type == kind)
     if await session.scalar(told) is not None:
         return
-    wanted = select(EndpointRow).where(EndpointRow.owner == video.owner, EndpointRow.disabled_at.is_(None))
-    receivers = [each for each in await session.scalars(wanted) if kind in each.event_types]
+    wanted = select(EndpointRow.id, EndpointRow.url, EndpointRow.event_types).where(
+        EndpointRow.owner == video.owner, EndpointRow.disabled_at.is_(None)
+    )
+    receivers = [each for each in await session.execute(wanted) if kind in each.event_types]
     if not receivers and video.webhook_url is None:
         return
     done = select(func.min(OutputRow.index)).where(OutputRow.video_id == video_id, OutputRow.state == State.COMPLETED)
