@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from app.api import (
+    balance,
     callbacks,
     content,
     docs,
@@ -20,6 +21,7 @@ from app.api import (
     models,
     pages,
     submissions,
+    usage,
     videos,
     webhooks,
 )
@@ -28,6 +30,7 @@ from app.api.middleware import BodyLimit, RequestContext
 from app.media.fetch import Fetcher
 from app.services.accounts import Accounts
 from app.services.breakers import Breakers
+from app.services.budgets import Budgets
 from app.services.callbacks import Callbacks
 from app.services.context import Context
 from app.services.engine import Engine
@@ -115,6 +118,8 @@ def _add_routes(app: FastAPI) -> None:
         videos,
         models,
         keys,
+        balance,
+        usage,
         submissions,
         webhooks,
         callbacks,
@@ -190,6 +195,7 @@ async def _services(
         webhooks=Webhooks(database, poster, clock),
         library=Library(database, store, clock),
         accounts=accounts,
+        budgets=Budgets(database, clock),
         links=links,
         store=store,
         database=database,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,13 +14,16 @@ from fastapi import Depends, Request
 
 from app.domain.errors import GatewayError
 from app.services.accounts import Caller
+from app.services.budgets import rate_exceeded
 
 if TYPE_CHECKING:
+    from app.db.budgets import Rate
     from app.db.session import Database
     from app.domain.catalogue import Catalogue
     from app.media.store import MediaStore
     from app.providers.base import Provider
     from app.services.accounts import Accounts
+    from app.services.budgets import Budgets
     from app.services.callbacks import Callbacks
     from app.services.engine import Engine
     from app.services.library import Library
@@ -42,6 +46,7 @@ class Gateway:
     webhooks: Webhooks
     library: Library
     accounts: Accounts
+    budgets: Budgets
     links: Links
     store: MediaStore
     database: Database
@@ -62,8 +67,11 @@ Services = Annotated[Gateway, Depends(get_gateway)]
 
 
 async def get_caller(request: Request, gateway: Services) -> Caller:
-    """Recognise the caller. Raises GatewayError missing_api_key or invalid_api_key."""
-    return await gateway.accounts.authenticate(request.headers.get("authorization"))
+    """Recognise the caller. Raises GatewayError missing_api_key, invalid_api_key; permission_denied for a reader."""
+    caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
+    if caller.role == "reader" and request.method not in ("GET", "HEAD"):
+        raise GatewayError("permission_denied", "This API key may only read: it has the role reader.")
+    return caller
 
 
 Client = Annotated[Caller, Depends(get_caller)]
@@ -80,6 +88,28 @@ async def get_admin(caller: Client) -> Caller:
 
 
 Admin = Annotated[Caller, Depends(get_admin)]
+
+
+async def get_maker(request: Request, gateway: Services, caller: Client) -> Caller:
+    """Count the request of a caller who wants something made. Raises GatewayError rate_limit_exceeded."""
+    rate = await gateway.budgets.admit(caller)
+    if rate is not None:
+        request.state.answer_headers = _rate_headers(rate)
+        if not rate.admitted:
+            raise rate_exceeded(rate)
+    return caller
+
+
+Maker = Annotated[Caller, Depends(get_maker)]
+
+
+def _rate_headers(rate: Rate) -> dict[str, str]:
+    """Tell the rate as OpenAI's answers do."""
+    return {
+        "x-ratelimit-limit-requests": str(rate.limit),
+        "x-ratelimit-remaining-requests": str(rate.remaining),
+        "x-ratelimit-reset-requests": f"{math.ceil(rate.reset)}s",
+    }
 
 
 async def get_folder(gateway: Services) -> AsyncIterator[Path]:

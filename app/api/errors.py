@@ -39,6 +39,8 @@ def error_response(error: GatewayError, headers: Mapping[str, str] | None = None
     extra = {"x-should-retry": "false"} if error.code in _PERMANENT else {}
     if error.code in ("missing_api_key", "invalid_api_key"):
         extra["www-authenticate"] = "Bearer"
+    if error.retry_after is not None:
+        extra["Retry-After"] = str(error.retry_after)
     body = {
         "message": _sendable(error.message),
         "type": error.kind.type,

@@ -1,69 +1,85 @@
-"""/keys: API keys, for admins."""
+"""/keys: API keys, their limits and their rotation, for admins."""
 
 from __future__ import annotations
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 
-from app.api import docs, schemas
+from app.api import docs
+from app.api import key_schemas as schemas
 from app.api.deps import Admin, Folder, Services
 from app.api.forms import read_body
-from app.db.tables import ApiKeyRow
-from app.domain.errors import invalid, missing
+from app.api.key_bodies import key_object, read_changes, read_grace, read_new
+
+log = structlog.get_logger()
 
 router = APIRouter(tags=["keys"])
 
-_FORBIDDEN = docs.errors("permission_denied", "invalid_value")
+_BODY = ("permission_denied", "invalid_value", "unsupported_value", "unsupported_media_type", "request_too_large")
 
 
 @router.post(
     "/keys",
     response_model=schemas.KeyObject,
-    responses=docs.errors("permission_denied", "invalid_value", "unsupported_media_type", "request_too_large"),
+    responses=docs.errors(*_BODY, "missing_required_parameter", "model_not_found"),
     openapi_extra=docs.json_body(schemas.KeyRequest),
 )
-async def create_key(request: Request, gateway: Services, _admin: Admin, folder: Folder) -> JSONResponse:
+async def create_key(request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
     """Make a key. It is shown in this answer and never again; from the first key on, every request needs one."""
-    wanted = _wanted(await read_body(request, folder))
-    row, secret = await gateway.accounts.create_key(wanted.name, wanted.role)
-    return JSONResponse({**_key(row), "key": secret})
+    made = read_new(await read_body(request, folder), gateway.catalogue)
+    key, secret = await gateway.accounts.create_key(made.name, made.role, made.limits, made.expires_at)
+    log.info("key made", key=key.id, role=made.role, by=admin.owner)
+    return JSONResponse({**key_object(key, gateway.database.clock()), "key": secret})
 
 
-@router.get("/keys", response_model=schemas.KeyList, responses=_FORBIDDEN)
+@router.get("/keys", response_model=schemas.KeyList, responses=docs.errors("permission_denied", "invalid_value"))
 async def list_keys(gateway: Services, _admin: Admin) -> JSONResponse:
     """List every key."""
-    return JSONResponse({"object": "list", "data": [_key(row) for row in await gateway.accounts.list_keys()]})
+    now = gateway.database.clock()
+    data = [key_object(key, now) for key in await gateway.accounts.list_keys()]
+    return JSONResponse({"object": "list", "data": data})
+
+
+@router.get("/keys/{key_id}", response_model=schemas.KeyObject, responses=docs.errors("permission_denied", "not_found"))
+async def retrieve_key(key_id: str, gateway: Services, _admin: Admin) -> JSONResponse:
+    """Describe one key, with what it has spent."""
+    return JSONResponse(key_object(await gateway.accounts.get_key(key_id), gateway.database.clock()))
+
+
+@router.patch(
+    "/keys/{key_id}",
+    response_model=schemas.KeyObject,
+    responses=docs.errors(*_BODY, "not_found", "model_not_found"),
+    openapi_extra=docs.json_body(schemas.KeyChanges),
+)
+async def update_key(key_id: str, request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
+    """Set a key's name, role, limits or expiry anew, from now on; what is left out stays."""
+    body = await read_body(request, folder)
+    key = await gateway.accounts.update_key(key_id, read_changes(body, gateway.catalogue))
+    log.info("key changed", key=key.id, changed=sorted(body), by=admin.owner)
+    return JSONResponse(key_object(key, gateway.database.clock()))
+
+
+@router.post(
+    "/keys/{key_id}/rotate",
+    response_model=schemas.KeyObject,
+    responses=docs.errors(*_BODY, "not_found"),
+    openapi_extra=docs.json_body(schemas.KeyRotation),
+)
+async def rotate_key(key_id: str, request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
+    """Give a key a new secret, shown in this answer only; the old one stays good for `grace_seconds`."""
+    grace = read_grace(await read_body(request, folder))
+    key, secret = await gateway.accounts.rotate_key(key_id, grace)
+    log.info("key rotated", key=key.id, grace_seconds=grace, by=admin.owner)
+    return JSONResponse({**key_object(key, gateway.database.clock()), "key": secret})
 
 
 @router.delete(
     "/keys/{key_id}", response_model=schemas.KeyDeleted, responses=docs.errors("permission_denied", "not_found")
 )
-async def revoke_key(key_id: str, gateway: Services, _admin: Admin) -> JSONResponse:
+async def revoke_key(key_id: str, gateway: Services, admin: Admin) -> JSONResponse:
     """End a key at once."""
     await gateway.accounts.revoke_key(key_id)
+    log.info("key revoked", key=key_id, by=admin.owner)
     return JSONResponse({"id": key_id, "object": "api_key.deleted", "deleted": True})
-
-
-def _wanted(body: dict[str, object]) -> schemas.KeyRequest:
-    try:
-        return schemas.KeyRequest.model_validate(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        param = str(first["loc"][0])
-        if first["type"] == "missing":
-            raise missing(param) from None
-        raise invalid(param, f"Invalid {param}: {first['msg']}.") from None
-
-
-def _key(row: ApiKeyRow) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "object": "api_key",
-        "name": row.name,
-        "role": row.role,
-        "prefix": row.prefix,
-        "created_at": int(row.created_at),
-        "last_used_at": None if row.last_used_at is None else int(row.last_used_at),
-        "revoked_at": None if row.revoked_at is None else int(row.revoked_at),
-    }

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from app.api import docs, schemas
-from app.api.deps import Client, Folder, Services
+from app.api.deps import Client, Folder, Maker, Services
 from app.api.forms import read_body
 from app.db.tables import CharacterRow, FileRow
 from app.domain.errors import invalid, missing
@@ -28,7 +28,7 @@ _BODY_ERRORS = ("invalid_value", "missing_required_parameter", "request_too_larg
     openapi_extra=_FILE_DOC,
     responses=docs.errors(*_BODY_ERRORS),
 )
-async def upload_file(request: Request, gateway: Services, caller: Client, folder: Folder) -> JSONResponse:
+async def upload_file(request: Request, gateway: Services, caller: Maker, folder: Folder) -> JSONResponse:
     """Keep an image or a video, to be named by its id in later requests."""
     body = await read_body(request, folder)
     purpose = body.get("purpose", "vision")
@@ -62,7 +62,7 @@ async def delete_file(file_id: str, gateway: Services, caller: Client) -> JSONRe
     openapi_extra=_CHARACTER_DOC,
     responses=docs.errors(*_BODY_ERRORS, "invalid_video"),
 )
-async def create_character(request: Request, gateway: Services, caller: Client, folder: Folder) -> JSONResponse:
+async def create_character(request: Request, gateway: Services, caller: Maker, folder: Folder) -> JSONResponse:
     """Make a character from a video; name it in a create as `characters: [{id}]`."""
     body = await read_body(request, folder)
     name = body.get("name")

@@ -27,7 +27,10 @@ _LONGEST_LENGTH = 18  # digits of a Content-Length
 
 
 class RequestContext:
-    """Gives each request an id, strips trailing slashes, logs writes and failures, answers 500 in the envelope."""
+    """Gives each request an id, strips trailing slashes, logs writes and failures, answers 500 in the envelope.
+
+    What a dependency puts into `request.state.answer_headers` is sent with whatever answers the request.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,7 +51,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                told = {"x-request-id": request_id, **scope.get("state", {}).get("answer_headers", {})}
+                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in told.items())]
             await send(message)
 
         started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -181,42 +181,6 @@ class FileDeleted(_Wire):
 
     id: str
     object: Literal["file"]
-    deleted: Literal[True]
-
-
-class KeyRequest(_Wire):
-    """A key to make."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    role: Literal["admin", "member"] = "member"
-
-
-class KeyObject(_Wire):
-    """An API key; `key` itself only in the answer that made it."""
-
-    id: str
-    object: Literal["api_key"]
-    name: str
-    role: Literal["admin", "member"]
-    prefix: str
-    key: str | None = None
-    created_at: int
-    last_used_at: int | None
-    revoked_at: int | None
-
-
-class KeyList(_Wire):
-    """Every key."""
-
-    object: Literal["list"]
-    data: list[KeyObject]
-
-
-class KeyDeleted(_Wire):
-    """The answer to a revocation."""
-
-    id: str
-    object: Literal["api_key.deleted"]
     deleted: Literal[True]
 
 

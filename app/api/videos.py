@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from app.api import docs, schemas
-from app.api.deps import Client, Folder, Gateway, Services, base_url
+from app.api.deps import Client, Folder, Gateway, Maker, Services, base_url
 from app.api.forms import Body, read_body
 from app.api.present import executed_by, video_object
 from app.api.queries import ListQuery
@@ -47,7 +47,7 @@ class Posted:
 async def get_posted(
     request: Request,
     gateway: Services,
-    caller: Client,
+    caller: Maker,
     folder: Folder,
     dry_run: Annotated[bool, Query(alias="dryRun", description="Validate and price only; makes no job.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Posted:
@@ -138,16 +138,17 @@ async def cancel_video(video_id: str, request: Request, gateway: Services, calle
 
 async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     """Create the video, or only price it."""
-    request, gateway, owner = posted.request, posted.gateway, posted.caller.owner
+    request, gateway, owner, limits = posted.request, posted.gateway, posted.caller.owner, posted.caller.limits
     wanted = _with_own_link(request, gateway, _with_key_of(request, wanted))
     if wanted.webhook_url:
         await gateway.webhooks.check(wanted.webhook_url, "webhook_url")
     if posted.dry_run:
-        return JSONResponse(_estimate(wanted, await gateway.planner.plan(owner, wanted, posted.folder)))
+        return JSONResponse(_estimate(wanted, await gateway.planner.plan(owner, wanted, posted.folder, limits)))
     retries = request.headers.get("x-stainless-retry-count", "0")
     is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
+    address = base_url(request, gateway)
     created = await gateway.videos.create(
-        owner, wanted, posted.body, posted.folder, is_retry=is_retry, base_url=base_url(request, gateway)
+        owner, wanted, posted.body, posted.folder, is_retry=is_retry, base_url=address, limits=limits
     )
     headers = {"idempotent-replayed": "true"} if created.replayed else {}
     return _answer(request, gateway, created.video, headers)

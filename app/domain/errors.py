@@ -31,6 +31,7 @@ ERRORS: dict[str, ErrorKind] = {
     "url_not_allowed": ErrorKind(400, _INVALID),
     "missing_api_key": ErrorKind(401, "authentication_error"),
     "invalid_api_key": ErrorKind(401, "authentication_error"),
+    "budget_exceeded": ErrorKind(402, "insufficient_quota"),
     "permission_denied": ErrorKind(403, "permission_error"),
     "video_not_found": ErrorKind(404, _INVALID),
     "video_not_ready": ErrorKind(404, _INVALID),
@@ -44,6 +45,8 @@ ERRORS: dict[str, ErrorKind] = {
     "unsupported_media_type": ErrorKind(415, _INVALID),
     "range_not_satisfiable": ErrorKind(416, _INVALID),
     "idempotency_mismatch": ErrorKind(422, _INVALID),
+    "rate_limit_exceeded": ErrorKind(429, "rate_limit_error"),
+    "concurrency_limit_exceeded": ErrorKind(429, "rate_limit_error"),
     "internal_error": ErrorKind(500, "server_error"),
     "storage_unavailable": ErrorKind(503, "server_error"),
     "provider_unavailable": ErrorKind(503, "upstream_error"),
@@ -54,14 +57,16 @@ ERRORS: dict[str, ErrorKind] = {
 class GatewayError(Exception):
     """A refusal with a message for the client: what was wrong, and what would work.
 
-    `param` names the request field in the client's own words, or is None when no field is at fault.
+    `param` names the request field in the client's own words, or is None when no field is at fault; `retry_after` is
+    the seconds after which the same request may be accepted.
     """
 
-    def __init__(self, code: str, message: str, *, param: str | None = None) -> None:
+    def __init__(self, code: str, message: str, *, param: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.param = param
+        self.retry_after = retry_after
         self.kind = ERRORS[code]
 
 

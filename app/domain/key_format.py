@@ -14,6 +14,7 @@ PREFIX = "rg_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_LENGTH = 30
 _CHECK_LENGTH = 6  # base 62 digits, which hold 32 bits
+LENGTH = len(PREFIX) + RANDOM_LENGTH + _CHECK_LENGTH
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + _CHECK_LENGTH}}}")
 
 

@@ -8,22 +8,22 @@ import math
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from app.db import keys
+from app.db import budgets, keys
 from app.db.tables import ApiKeyRow
+from app.domain import key_format
 from app.domain.errors import GatewayError
+from app.domain.limits import UNLIMITED, Limits, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.db.keys import Key
     from app.db.session import Database
 
-Role: TypeAlias = Literal["admin", "member"]
-
-_PREFIX = "rg_"
 _TRUSTED_SECONDS = 10.0  # for which a key that was looked up needs no other look
 _SHOWN = 10  # characters of a key that may be seen later
 
@@ -34,14 +34,26 @@ class Caller:
 
     owner: str
     role: Role
+    limits: Limits = UNLIMITED
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """What is set of a key, and may be set anew. `expires_at` is unix seconds."""
+
+    name: str
+    role: Role = "member"
+    limits: Limits = UNLIMITED
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A caller whose key was looked up, and when (unix seconds)."""
+    """A caller whose key was looked up when, and until when the key is good (unix seconds)."""
 
     caller: Caller
     read_at: float
+    ends_at: float
 
 
 OPEN = Caller("open", "admin")  # everybody, while no key exists
@@ -49,7 +61,7 @@ ADMIN = Caller("admin", "admin")  # the holder of REELGATE_ADMIN_KEY
 
 
 class Accounts:
-    """Recognises callers and manages keys. Keys are 256-bit random, so a plain SHA-256 keeps them safe at rest."""
+    """Recognises callers and manages keys. Keys hold 178 random bits, so a plain SHA-256 keeps them safe at rest."""
 
     def __init__(
         self, database: Database, clock: Callable[[], float], admin_key: str | None, *, required: bool
@@ -60,7 +72,7 @@ class Accounts:
         self._required = required
         self.guarded = required and self._admin_hash is not None
         self._known: dict[str, _Known] = {}
-        self._revocations = 0
+        self._changes = 0
         self._looked_at = clock()
         database.listen("keys", self._forget)
 
@@ -82,67 +94,149 @@ class Accounts:
             if not self.guarded:
                 return OPEN
         scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key:
             raise GatewayError(
                 "missing_api_key", "No API key was given: send it in the header 'Authorization: Bearer rg_…'."
             )
-        hashed = _hash(key.strip())
+        hashed = _hash(key)
         if self._admin_hash and hmac.compare_digest(hashed, self._admin_hash):
             return ADMIN
         known = self._known.get(hashed)
-        caller = None if known is None or self._stale(known.read_at) else known.caller
-        if caller is None:
-            revocations = self._revocations
-            async with self._database.read() as session:
-                row = await keys.find(session, hashed)
-            if row is None:
-                raise GatewayError("invalid_api_key", "The API key is not valid: it is unknown or was revoked.")
-            caller = Caller(row.id, "admin" if row.role == "admin" else "member")
-            if revocations == self._revocations:  # or the row may have been read before it was revoked
-                self._known[hashed] = _Known(caller, self._clock())
-            await self._database.write(partial(keys.touch, key_id=row.id, now=self._clock()))
+        if known is not None and not self._stale(known.read_at) and self._clock() < known.ends_at:
+            return known.caller
+        if not key_format.is_whole(key):
+            raise GatewayError(
+                "invalid_api_key",
+                "The API key is not valid: it was mistyped or cut off, for its checksum does not fit. "
+                f"A key is {key_format.LENGTH} characters long and begins with {key_format.PREFIX}.",
+            )
+        return await self._look_up(hashed)
+
+    async def _look_up(self, hashed: str) -> Caller:
+        """Find the key, and note that it is used: no more often than it is looked up. Raises GatewayError."""
+        changes, now = self._changes, self._clock()
+        async with self._database.read() as session:
+            key = await keys.find(session, hashed, now)
+        if key is None:
+            raise GatewayError("invalid_api_key", "The API key is not valid: it is unknown, or was revoked or rotated.")
+        row = key.row
+        ends_at = min(
+            math.inf if row.expires_at is None else row.expires_at,
+            math.inf if row.hash == hashed or row.old_until is None else row.old_until,
+        )
+        if ends_at <= now:
+            raise GatewayError("invalid_api_key", "The API key is not valid any more: it has expired.")
+        caller = Caller(row.id, _role(row), key.limits)
+        if changes == self._changes:  # or the row may have been read before it was revoked
+            self._known[hashed] = _Known(caller, now, ends_at)
+        await self._database.write(partial(keys.touch, key_id=row.id, now=now))
         return caller
 
-    async def create_key(self, name: str, role: Role) -> tuple[ApiKeyRow, str]:
-        """Make a key and return its row and the key itself, which is shown only this once."""
-        secret = _PREFIX + secrets.token_urlsafe(32)
+    async def create_key(
+        self, name: str, role: Role, limits: Limits = UNLIMITED, expires_at: float | None = None
+    ) -> tuple[Key, str]:
+        """Make a key and return it and its secret, which is shown only this once."""
+        self._check_expiry(expires_at)
+        secret = _new_secret()
         row = ApiKeyRow(
-            id=f"key_{secrets.token_hex(12)}",
-            name=name,
-            role=role,
-            prefix=secret[:_SHOWN],
-            hash=_hash(secret),
-            created_at=self._clock(),
+            id=f"key_{secrets.token_hex(12)}", prefix=secret[:_SHOWN], hash=_hash(secret), created_at=self._clock()
         )
 
         async def work(session: AsyncSession) -> None:
+            _set(row, KeySettings(name, role, limits, expires_at))
             session.add(row)
-            await session.flush()
+            await budgets.set_limits(session, row.id, limits, row.created_at)
 
         await self._database.write(work, news="keys")
         await self.load()
-        return row, secret
+        return await self.get_key(row.id), secret
 
-    async def list_keys(self) -> Sequence[ApiKeyRow]:
+    async def list_keys(self) -> Sequence[Key]:
         """Return every key, newest first."""
         async with self._database.read() as session:
             return await keys.list_all(session)
 
+    async def get_key(self, key_id: str) -> Key:
+        """Return one key, revoked or not. Raises GatewayError not_found."""
+        async with self._database.read() as session:
+            key = await keys.get(session, key_id)
+        if key is None:
+            raise _unknown(key_id)
+        return key
+
+    async def update_key(self, key_id: str, change: Callable[[KeySettings], KeySettings]) -> Key:
+        """Set a live key's settings anew; what it has spent stays. Raises GatewayError not_found."""
+
+        async def work(session: AsyncSession) -> None:
+            row = await keys.lock(session, key_id)
+            key = await keys.get(session, key_id)
+            if row is None or key is None:
+                raise _unknown(key_id)
+            wanted = change(KeySettings(row.name, _role(row), key.limits, row.expires_at))
+            if wanted.expires_at != row.expires_at:
+                self._check_expiry(wanted.expires_at)
+            _set(row, wanted)
+            await budgets.set_limits(session, key_id, wanted.limits, self._clock())
+
+        await self._database.write(work, news="keys")
+        return await self.get_key(key_id)
+
+    async def rotate_key(self, key_id: str, grace: float) -> tuple[Key, str]:
+        """Give a live key a new secret; the old one is good for `grace` more seconds. Raises GatewayError not_found."""
+        secret = _new_secret()
+
+        async def work(session: AsyncSession) -> None:
+            row = await keys.lock(session, key_id)
+            if row is None:
+                raise _unknown(key_id)
+            row.old_hash, row.old_until = (row.hash, self._clock() + grace) if grace else (None, None)
+            row.hash, row.prefix = _hash(secret), secret[:_SHOWN]
+            await session.flush()
+
+        await self._database.write(work, news="keys")
+        return await self.get_key(key_id), secret
+
     async def revoke_key(self, key_id: str) -> None:
         """End a key at once. Raises GatewayError not_found."""
         if not await self._database.write(partial(keys.revoke, key_id=key_id, now=self._clock()), news="keys"):
-            raise GatewayError("not_found", f"Key {key_id[:80]!r} not found.", param="key_id")
+            raise _unknown(key_id)
         await self.load()
 
+    def _check_expiry(self, expires_at: float | None) -> None:
+        if expires_at is not None and expires_at <= self._clock():
+            message = "expires_at lies in the past; to end a key now, revoke it."
+            raise GatewayError("unsupported_value", message, param="expires_at")
+
     def _forget(self) -> None:
-        """Look keys up anew: another replica may have made or revoked one."""
-        self._revocations += 1
+        """Look keys up anew: another replica may have made, changed or revoked one."""
+        self._changes += 1
         self._known.clear()
         self._looked_at = -math.inf
 
     def _stale(self, read_at: float) -> bool:
         """Say whether what was read then may have changed, in case the news of it never came."""
         return not 0 <= self._clock() - read_at < _TRUSTED_SECONDS
+
+
+def _set(row: ApiKeyRow, wanted: KeySettings) -> None:
+    limits = wanted.limits
+    row.name, row.role, row.expires_at = wanted.name, wanted.role, wanted.expires_at
+    row.models = None if limits.models is None else list(limits.models)
+    row.providers = None if limits.providers is None else list(limits.providers)
+    row.allow_unpriced = limits.allow_unpriced
+
+
+def _role(row: ApiKeyRow) -> Role:
+    return "admin" if row.role == "admin" else "reader" if row.role == "reader" else "member"
+
+
+def _new_secret() -> str:
+    return key_format.seal("".join(secrets.choice(key_format.ALPHABET) for _ in range(key_format.RANDOM_LENGTH)))
+
+
+def _unknown(key_id: str) -> GatewayError:
+    return GatewayError("not_found", f"Key {key_id[:80]!r} not found.", param="key_id")
 
 
 def _hash(key: str) -> str:

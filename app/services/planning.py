@@ -11,18 +11,21 @@ from app.domain import pricing
 from app.domain.catalogue import LOCAL, Mode, Price, SecondsRange
 from app.domain.errors import GatewayError
 from app.domain.jobs import seconds_text
+from app.domain.limits import UNLIMITED
 from app.domain.offers import Offer, Shown, tails_behind
 from app.domain.pricing import Quantities
 from app.domain.requests import VideoId
 from app.domain.shapes import normalise_for
 from app.domain.sizing import Normalised, ParameterWarning
 from app.domain.verbatim import own_words
+from app.services.permissions import check_model, permitted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from app.db.session import Database
     from app.domain.catalogue import VideoLimits, Wire
+    from app.domain.limits import Limits
     from app.domain.pricing import Component
     from app.domain.requests import VideoRequest
     from app.services.inputs import Gathered, Inputs
@@ -69,9 +72,10 @@ class Planner:
         self._router = router
         self._inputs = inputs
 
-    async def plan(self, owner: str, request: VideoRequest, folder: Path) -> Plan:
-        """Work a request out without accepting it. Raises GatewayError."""
+    async def plan(self, owner: str, request: VideoRequest, folder: Path, limits: Limits = UNLIMITED) -> Plan:
+        """Work a request out without accepting it, within the limits of who asks. Raises GatewayError."""
         route = await self._route(owner, request)
+        check_model(limits, route)
         _check_limits(request, route)
         if request.strict and route.warnings:
             raise GatewayError("unsupported_value", f"{route.warnings[0].message} strict is true.", param="model")
@@ -82,7 +86,7 @@ class Planner:
             video = await self._inputs.gather_video(owner, request.video, folder)
             source = video.facts.seconds
             gathered.append(video)
-        best, *others = self._ranked(self._ways(request, route, source, gathered))
+        best, *others = self._ranked(permitted(limits, self._ways(request, route, source, gathered)))
         return Plan(
             best.route,
             best.sized,

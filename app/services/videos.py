@@ -14,7 +14,9 @@ from app.db.tables import OutputRow, VideoRow
 from app.domain import offers, pricing
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
+from app.domain.limits import UNLIMITED
 from app.domain.requests import Upload
+from app.services.budgets import check_number, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from app.db.session import Database
     from app.db.videos import Page, Video
+    from app.domain.limits import Limits
     from app.domain.plain import Json
     from app.domain.requests import VideoRequest
     from app.services.inputs import Gathered, Inputs
@@ -67,6 +70,7 @@ class Videos:
         *,
         is_retry: bool,
         base_url: str | None = None,
+        limits: Limits = UNLIMITED,
     ) -> Created:
         """Accept a request: once this returns, the video is on disk and will be worked on.
 
@@ -78,7 +82,9 @@ class Videos:
             known = await self._known(session, owner, request, fingerprint, is_retry=is_retry)
         if known:
             return Created(await self.get(owner, known), replayed=True)
-        plan = await self._planner.plan(owner, request, folder)
+        check_number(limits, request.n)
+        plan = await self._planner.plan(owner, request, folder, limits)
+        estimate = max((offer.estimate for offer in plan.offers if offer.estimate is not None), default=None)
         video_id = f"video_{secrets.token_hex(16)}"
         row = self._row(owner, video_id, request, plan, fingerprint)
         row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
@@ -94,10 +100,11 @@ class Videos:
                 return winner
             session.add(row)
             await session.flush()  # outputs refer to the video
-            session.add_all(self._output(row, index) for index in range(request.n))
+            session.add_all(self._output(row, index, estimate) for index in range(request.n))
             if request.idempotency_key:
                 await videos.remember_key(session, owner, request.idempotency_key, row)
             await session.flush()
+            await reserve(session, owner, estimate or 0, request.n, self._clock())
             return None
 
         try:
@@ -194,7 +201,7 @@ class Videos:
             created_at=self._clock(),
         )
 
-    def _output(self, video: VideoRow, index: int) -> OutputRow:
+    def _output(self, video: VideoRow, index: int, estimate: int | None) -> OutputRow:
         return OutputRow(
             id=f"out_{secrets.token_hex(16)}",
             video_id=video.id,
@@ -209,6 +216,10 @@ class Videos:
             offer=0,
             history=[],
             cleanup=False,
+            estimate=estimate,
+            reserved=estimate or 0,
+            booked=0,
+            in_flight=True,
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from app.api import schemas
+from app.api import key_schemas as schemas
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -35,7 +35,12 @@ ROUTES = [
     ("GET", "/v1/models/sora-2"),
     ("GET", "/v1/keys"),
     ("POST", "/v1/keys"),
+    ("GET", "/v1/keys/key_1"),
+    ("PATCH", "/v1/keys/key_1"),
+    ("POST", "/v1/keys/key_1/rotate"),
     ("DELETE", "/v1/keys/key_1"),
+    ("GET", "/v1/balance"),
+    ("GET", "/v1/usage"),
     ("GET", "/v1/submissions"),
     ("GET", "/v1/submissions/sub_1"),
     ("POST", "/v1/submissions/sub_1/resolve"),

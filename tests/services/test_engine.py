@@ -135,8 +135,8 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
     row, secret = await accounts.create_key("a", "member")
     find = keys.find
 
-    async def slow_find(session: AsyncSession, key_hash: str) -> object:
-        found = await find(session, key_hash)
+    async def slow_find(session: AsyncSession, key_hash: str, now: float) -> object:
+        found = await find(session, key_hash, now)
         await accounts.revoke_key(row.id)
         return found
 

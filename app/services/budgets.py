@@ -1,0 +1,92 @@
+"""What callers may spend and have spent: room for new outputs, requests per minute, balance and usage."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.db import budgets, ledger
+from app.domain.errors import GatewayError, invalid
+from app.domain.pricing import dollars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.budgets import Balance, Rate
+    from app.db.ledger import Group, Span, Usage
+    from app.db.session import Database
+    from app.domain.limits import Limits
+    from app.services.accounts import Caller
+
+_BUSY_SECONDS = 5  # after which an output in flight may have ended
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Asks and tells how callers stand."""
+
+    database: Database
+    clock: Callable[[], float]
+
+    async def admit(self, caller: Caller) -> Rate | None:
+        """Count a request of a caller whose requests are limited; the rate says whether it is admitted."""
+        if caller.limits.requests_per_minute is None:
+            return None
+        return await self.database.write(partial(budgets.admit, owner=caller.owner, now=self.clock()))
+
+    async def balance(self, caller: Caller) -> Balance:
+        """Return how the caller's money stands."""
+        async with self.database.read() as session:
+            return await budgets.balance(session, caller.owner, self.clock())
+
+    async def usage(self, group: Group, span: Span) -> list[Usage]:
+        """Return what was made and what it cost, by group."""
+        async with self.database.read() as session:
+            return await ledger.usage(session, group, span)
+
+
+def rate_exceeded(rate: Rate) -> GatewayError:
+    """Build the refusal of a request too many."""
+    message = f"This API key may make {rate.limit} requests per minute; wait {math.ceil(rate.reset)} s."
+    return GatewayError("rate_limit_exceeded", message, retry_after=math.ceil(rate.reset))
+
+
+def check_number(limits: Limits, n: int) -> None:
+    """Refuse more outputs at once than may ever be in flight. Raises GatewayError invalid_value."""
+    most = limits.max_concurrent
+    if most is not None and n > most:
+        raise invalid("n", f"Invalid n: {n}; this API key may have {most} output(s) in flight.")
+
+
+async def reserve(session: AsyncSession, owner: str, estimate: int, n: int, now: float) -> None:
+    """Reserve what `n` outputs may cost, `estimate` micro-dollars each; within the transaction that makes them.
+
+    Raises GatewayError: budget_exceeded, concurrency_limit_exceeded.
+    """
+    wanted = budgets.Change(reserved=estimate * n, in_flight=n)
+    refusal = await budgets.reserve(session, owner, wanted, now)
+    if refusal == "concurrency":
+        message = "This API key has as many outputs in flight as it may have; wait for one to end."
+        raise GatewayError("concurrency_limit_exceeded", message, retry_after=_BUSY_SECONDS)
+    if refusal == "budget":
+        raise _over_budget(await budgets.balance(session, owner, now), wanted.reserved)
+
+
+def _over_budget(left: Balance, wanted: int) -> GatewayError:
+    period = "" if left.period == "total" else f" for this {left.period}"
+    renewal = "" if left.resets_at is None else f" A new {left.period} begins at {_moment(left.resets_at)}."
+    return GatewayError(
+        "budget_exceeded",
+        f"The budget of this API key{period} does not allow this: ${dollars(wanted):.4f} are estimated, and of "
+        f"${dollars(left.limit or 0):.4f} are ${dollars(left.spent):.4f} spent and ${dollars(left.reserved):.4f} "
+        f"reserved for what is under way.{renewal}",
+    )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%MZ")
