@@ -30,7 +30,8 @@ from app.providers.base import Failed, Misconfigured, Pending, Transient
 from app.services import context
 from tests.services import bench
 from tests.services.bench import OWNER
-from tests.services.world import REFUSALS, Leaving, World
+from tests.services.leaving import Leaving
+from tests.services.world import REFUSALS, World
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

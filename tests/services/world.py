@@ -19,13 +19,13 @@ from sqlalchemy import select
 
 from app.db import outputs
 from app.db.session import DatabaseUnavailable
-from app.db.sqlite import SqliteDatabase
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain import jobs
 from app.domain.jobs import LIVE, TERMINAL, UNKNOWN, Job, Media, OutputState, State
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, ProviderError, Rejected, Transient
 from app.services.callbacks import Callbacks
 from tests.services.bench import open_bench
+from tests.services.leaving import Leaving
 from tests.services.ledger import PRICE, LedgerProvider
 
 if TYPE_CHECKING:
@@ -51,26 +51,6 @@ REFUSALS = {
 
 class Killed(BaseException):
     """The engine's process ends here."""
-
-
-class Leaving(SqliteDatabase):
-    """A database that is away at times: nothing can be written then."""
-
-    away = False
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.refused: set[asyncio.Task[Any] | None] = set()  # the tasks that wanted to write
-
-    async def migrate(self) -> None:
-        """Its tables are there."""
-
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: Any = None) -> T:
-        if self.away:
-            self.refused.add(asyncio.current_task())
-            await asyncio.sleep(0)
-            raise DatabaseUnavailable("away")
-        return await super().write(work, news)
 
 
 @dataclass(frozen=True)
@@ -112,6 +92,7 @@ class World:
         self.hands: list[Hand] = []
         self.steps: list[Step] = []
         self.progress: dict[str, int] = {}  # of every video, as last seen
+        self._again: set[str] = set()  # submissions that the operator has had sent again; a delete blanks that
         self._seen: dict[str, tuple[str, str | None]] = {}
         self._stack = AsyncExitStack()
         self._folder = tempfile.TemporaryDirectory()
@@ -209,7 +190,7 @@ class World:
         assert not any(output.cleanup for output in found.values()), "a cleanup never ends"
         for request in self.provider.paid if self.provider.finds else ():
             row, cancelled = sent[request.submission], found[request.output].error_code == "cancelled"
-            assert row.phase == "accepted" or row.error == _AGAIN or cancelled, "it could have been found"
+            assert row.phase == "accepted" or row.id in self._again or cancelled, "it could have been found"
 
     async def step(self, hand: Hand, *, dies: bool) -> None:
         """Do what `Engine` does with a claimed output."""
@@ -292,10 +273,11 @@ class World:
         assert all(output.lease_until is None or output.lease_until <= now + LEASE for output in found.values())
 
     def check_money(self, found: dict[str, OutputRow], sent: dict[str, SubmissionRow]) -> None:
+        self._again |= {row.id for row in sent.values() if row.error == _AGAIN}
         for output in found.values():
             paid = [request for request in self.provider.paid if request.output == output.id]
             mine = [row for row in sent.values() if row.output_id == output.id]
-            authorised = sum(row.error == _AGAIN for row in mine)
+            authorised = sum(row.id in self._again for row in mine)
             assert len(paid) <= 1 + authorised, "paid twice"
             assert (output.cost or 0) <= PRICE * len(paid), "booked twice"
             if output.state == State.COMPLETED and not authorised:
@@ -304,7 +286,7 @@ class World:
             row, output = sent[request.submission], found[request.output]
             adopted = row.phase == "accepted" and row.operation is not None
             looked_for = row.phase == "submitting" and output.state in (State.SUBMITTING, State.FAILED)
-            assert adopted or looked_for or row.error == _AGAIN or self.under_way(request), "lost"
+            assert adopted or looked_for or row.id in self._again or self.under_way(request), "lost"
             assert row.operation in (None, request.operation)
 
     def check_ends(self, videos: dict[str, VideoRow], found: dict[str, OutputRow]) -> None:
