@@ -25,7 +25,6 @@ from app.domain.jobs import LIVE, TERMINAL, UNKNOWN, Job, Media, OutputState, St
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, ProviderError, Rejected, Transient
 from app.services.callbacks import Callbacks
 from tests.services.bench import open_bench
-from tests.services.leaving import Leaving
 from tests.services.ledger import PRICE, LedgerProvider
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from app.services.context import Context
     from tests.services.bench import Bench
+    from tests.services.leaving import Leaving
     from tests.services.ledger import Request
 
 T = TypeVar("T")
