@@ -46,11 +46,14 @@ def _base(now: float) -> ColumnElement[int]:
     return case((BudgetRow.period_start < _begun(now), BudgetRow.spent), else_=BudgetRow.base)
 
 
-async def reserve(session: AsyncSession, owner: str, wanted: Change, now: float) -> Refusal | None:
-    """Reserve money and places for new outputs, both or neither; returns what there is no room in."""
+async def reserve(session: AsyncSession, owner: str, wanted: Change, now: float, least: int = 0) -> Refusal | None:
+    """Reserve money and places for new outputs, both or neither; returns what there is no room in.
+
+    `least` must be left, though less is reserved.
+    """
     fits = or_(
         BudgetRow.budget.is_(None),
-        BudgetRow.spent - _base(now) + BudgetRow.reserved + wanted.reserved <= BudgetRow.budget,
+        BudgetRow.spent - _base(now) + BudgetRow.reserved + max(wanted.reserved, least) <= BudgetRow.budget,
     )
     free = or_(BudgetRow.max_concurrent.is_(None), BudgetRow.in_flight + wanted.in_flight <= BudgetRow.max_concurrent)
     if await _add(session, owner, wanted, now, fits, free):

@@ -13,7 +13,7 @@ from app.domain.errors import GatewayError, invalid
 from app.domain.pricing import dollars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.db.ledger import Group, Span, Usage
     from app.db.session import Database
     from app.domain.limits import Limits
+    from app.domain.offers import Offer
     from app.services.accounts import Caller
 
 _BUSY_SECONDS = 5  # after which an output in flight may have ended
@@ -63,13 +64,20 @@ def check_number(limits: Limits, n: int) -> None:
         raise invalid("n", f"Invalid n: {n}; this API key may have {most} output(s) in flight.")
 
 
-async def reserve(session: AsyncSession, owner: str, estimate: int, n: int, now: float) -> None:
-    """Reserve what `n` outputs may cost, `estimate` micro-dollars each; within the transaction that makes them.
+def dearest(offers: Sequence[Offer]) -> int | None:
+    """Return the most that one output may cost by estimate, in micro-dollars; None where nothing has a price."""
+    return max((offer.estimate for offer in offers if offer.estimate is not None), default=None)
 
-    Raises GatewayError: budget_exceeded, concurrency_limit_exceeded.
+
+async def reserve(session: AsyncSession, owner: str, offers: Sequence[Offer], n: int, now: float) -> None:
+    """Reserve what `n` outputs may cost, by the dearest offer; within the transaction that makes them.
+
+    Nothing is reserved for what has no price, but something must be left. Raises GatewayError: budget_exceeded,
+    concurrency_limit_exceeded.
     """
-    wanted = budgets.Change(reserved=estimate * n, in_flight=n)
-    refusal = await budgets.reserve(session, owner, wanted, now)
+    wanted = budgets.Change(reserved=(dearest(offers) or 0) * n, in_flight=n)
+    unpriced = any(offer.estimate is None for offer in offers)
+    refusal = await budgets.reserve(session, owner, wanted, now, least=int(unpriced))
     if refusal == "concurrency":
         message = "This API key has as many outputs in flight as it may have; wait for one to end."
         raise GatewayError("concurrency_limit_exceeded", message, retry_after=_BUSY_SECONDS)

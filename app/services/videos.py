@@ -16,7 +16,7 @@ from app.domain.errors import GatewayError
 from app.domain.jobs import State
 from app.domain.limits import UNLIMITED
 from app.domain.requests import Upload
-from app.services.budgets import check_number, reserve
+from app.services.budgets import check_number, dearest, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,7 +84,6 @@ class Videos:
             return Created(await self.get(owner, known), replayed=True)
         check_number(limits, request.n)
         plan = await self._planner.plan(owner, request, folder, limits)
-        estimate = max((offer.estimate for offer in plan.offers if offer.estimate is not None), default=None)
         video_id = f"video_{secrets.token_hex(16)}"
         row = self._row(owner, video_id, request, plan, fingerprint)
         row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
@@ -100,11 +99,11 @@ class Videos:
                 return winner
             session.add(row)
             await session.flush()  # outputs refer to the video
-            session.add_all(self._output(row, index, estimate) for index in range(request.n))
+            session.add_all(self._output(row, index, dearest(plan.offers)) for index in range(request.n))
             if request.idempotency_key:
                 await videos.remember_key(session, owner, request.idempotency_key, row)
             await session.flush()
-            await reserve(session, owner, estimate or 0, request.n, self._clock())
+            await reserve(session, owner, plan.offers, request.n, self._clock())
             return None
 
         try:
