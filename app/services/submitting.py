@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db import outputs, shown, submissions
+from app.db.session import DatabaseUnavailable
 from app.domain import jobs
 from app.domain.jobs import State
 from app.media.errors import MediaError
@@ -71,9 +72,16 @@ class Submitting:
         except ProviderError as error:  # nothing was ordered yet
             await self._refused(job, error)
             return
-        if not await self._begin(fitted, order.submission_id, changed=fitted is not job):
+        begun = replace(fitted, state=State.SUBMITTING, attempts=job.attempts + 1)
+        try:
+            ours = await self._begin(fitted, order.submission_id, changed=fitted is not job)
+        except DatabaseUnavailable as error:  # it may have been committed all the same, and nothing was sent
+            again = jobs.resubmit(begun, context.clock())
+            await Settling(context).refuse(begun, order.submission_id, f"never sent: {error}", again)
             return
-        job = replace(fitted, state=State.SUBMITTING, attempts=job.attempts + 1)
+        if not ours:
+            return
+        job = begun
         if not lease_holds():
             again = jobs.resubmit(job, context.clock())
             await Settling(context).refuse(job, order.submission_id, "the lease ran out", again)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from app.db import keys, outputs
+from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow
 from app.domain.errors import GatewayError
+from app.providers.base import Indeterminate, Pending
+from app.services import lanes
 from app.services.accounts import Accounts
 from app.services.engine import Engine
 from app.services.links import load_secret
-from tests.services.bench import OWNER, Scripted, open_bench
+from app.services.submitting import Submitting
+from tests.services.bench import OWNER, Finding, Scripted, open_bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -107,6 +113,120 @@ async def test_one_failed_renewal_does_not_end_renewing(bench: Bench, monkeypatc
     submitting.set()
     await engine.stop()
     assert not engine.alive
+
+
+async def working(bench: Bench, submit: Callable[[object], Awaitable[dict[str, object]]]) -> tuple[Engine, str]:
+    """Return an engine that is in the middle of a submit, and the output's id."""
+    begun = asyncio.Event()
+
+    async def watched(order: object) -> dict[str, object]:
+        begun.set()
+        return await submit(order)
+
+    bench.provider.submit = watched  # type: ignore[method-assign,assignment]  # the scripted provider's own
+    engine = Engine(bench.context, lease=30.0)
+    await engine.start()
+    (output,) = (await bench.show(await bench.create())).outputs
+    engine.wake()
+    await asyncio.wait_for(begun.wait(), 10)
+    return engine, output.id
+
+
+async def test_a_stop_waits_for_the_answer_to_a_paid_request(bench: Bench) -> None:
+    async def slow(_order: object) -> dict[str, object]:
+        await asyncio.sleep(0.5)
+        return {"id": "up"}
+
+    engine, output_id = await working(bench, slow)
+    await engine.stop()
+    row = await row_of(bench, output_id)
+    assert (row.state, row.operation, row.lease_owner) == ("running", {"id": "up"}, None)
+
+
+async def test_a_stop_does_not_wait_for_ever_and_hands_back_what_it_had(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_order: object) -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    monkeypatch.setattr("app.services.engine._DRAIN_SECONDS", 0.2)
+    engine, output_id = await working(bench, never)
+    await asyncio.wait_for(engine.stop(), 5)
+    row = await row_of(bench, output_id)
+    assert (row.state, row.lease_owner) == ("submitting", None)
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_date_that_is_set_ends_no_job_early_and_keeps_none_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    monkeypatch.setattr("app.services.engine._CLOCK_SECONDS", 0.05)
+    async with open_bench(tmp_path, Scripted()) as bench:
+        context = replace(bench.context, clock=bench.database.clock, poll_seconds=0.1)
+        engine = Engine(context, lease=30.0)
+        bench.clock.now = bench.database.clock()
+        await engine.start()
+        (output,) = (await bench.show(await bench.create())).outputs
+        engine.wake()
+        await until(lambda: len(bench.provider.ledger) == 1)
+        before, wall = bench.database.clock(), time.time
+        monkeypatch.setattr("app.db.sqlite.time.time", lambda: wall() + jump)
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if abs(bench.database.clock() - before - jump) < 30:
+                break
+        row = await row_of(bench, output.id)
+        assert abs(row.deadline - output.deadline - jump) < 30
+        bench.provider.on_poll = [Pending(progress=42)]
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if (row := await row_of(bench, output.id)).progress == 42:
+                break
+        assert (row.state, row.progress) == ("running", 42)
+        await engine.stop()
+
+
+async def test_a_start_after_the_date_was_set_back_lets_nothing_wait_for_long(bench: Bench) -> None:
+    (output,) = (await bench.show(await bench.create())).outputs
+    await bench.database.write(partial(lanes.take_over, now=bench.clock() - 7200))
+    assert (await row_of(bench, output.id)).run_at == bench.clock() - 7200 + 660
+
+
+async def test_an_intent_whose_commit_was_not_confirmed_is_taken_back_for_nothing_was_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Submitting._begin  # noqa: SLF001 - where the connection is lost
+
+    async def cut_off(self: Submitting, *args: Any, **options: Any) -> bool:
+        await begin(self, *args, **options)
+        monkeypatch.setattr(Submitting, "_begin", begin)
+        raise DatabaseUnavailable("connection lost during COMMIT")
+
+    monkeypatch.setattr(Submitting, "_begin", cut_off)
+    video_id = await bench.create()
+    await bench.step()
+    assert (await bench.show(video_id)).outputs[0].state == "queued"
+    assert bench.provider.ledger == []
+    await bench.step()
+    assert (await bench.show(video_id)).outputs[0].state == "running"
+    assert len(bench.provider.ledger) == 1
+
+
+async def test_a_job_that_was_cancelled_while_its_answer_was_lost_is_found_and_cancelled_upstream(
+    tmp_path: Path,
+) -> None:
+    provider = Finding(found={"id": "up-1"}, lists_all=False, on_submit=[Indeterminate("cut off")])
+    async with open_bench(tmp_path, provider) as bench:
+        video_id = await bench.create()
+        await bench.step()
+        await bench.videos.cancel(OWNER, video_id)
+        for _look in range(3):
+            await bench.clean_up()
+            bench.clock.now += 30
+        assert provider.cancelled == [{"id": "up-1"}]
+        assert (await bench.show(video_id)).row.error_code == "cancelled"
+        assert await bench.clean_up() == 0
 
 
 async def test_a_writer_that_has_ended_refuses_rather_than_hangs(bench: Bench) -> None:
