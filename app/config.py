@@ -68,6 +68,9 @@ class Settings(BaseSettings):
         (), description="Providers to which a submission that stays unknown is sent again: it may be paid twice."
     )
     max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")
+    retention_days: float = Field(
+        0, ge=0, le=36500, description="Days after which finished videos are removed; 0 keeps them."
+    )
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
@@ -80,6 +83,11 @@ class Settings(BaseSettings):
     @classmethod
     def _no_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
+
+    @property
+    def keep_seconds(self) -> float | None:
+        """Return how long a finished video is kept, None for ever."""
+        return self.retention_days * 86400 or None
 
     @property
     def loopback(self) -> bool:

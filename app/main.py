@@ -160,7 +160,7 @@ async def _services(
     fetcher, poster = Fetcher(networks), Poster(networks)
     store = await open_media(settings)
     links = Links(await load_secret(database, data / "link.secret"), clock)
-    inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links))
+    inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links), clock)
     pace = Pace()
     context = Context(
         database=database,
@@ -176,6 +176,7 @@ async def _services(
         poster=poster,
         poll_seconds=settings.poll_seconds,
         settle_seconds=settings.settle_seconds,
+        keep_seconds=settings.keep_seconds,
         resubmits=frozenset(settings.resubmit_unknown),
         callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
         public_url=settings.public_url,
@@ -187,7 +188,7 @@ async def _services(
     await accounts.load()
     check_access(settings, guarded=accounts.guarded)
     app.state.gateway = Gateway(
-        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds),
+        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, settings.keep_seconds),
         planner=planner,
         engine=None if role == "api" else engine,
         callbacks=Callbacks(database, providers, clock),

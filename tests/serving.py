@@ -16,7 +16,7 @@ from app.config import Settings
 from app.main import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from fastapi import FastAPI
@@ -60,9 +60,9 @@ class Running:
 
 
 @contextmanager
-def serve(settings: Settings) -> Iterator[Running]:
-    """Run a gateway until the block ends."""
-    app = create_app(settings)
+def serve(settings: Settings, clock: Callable[[], float] | None = None) -> Iterator[Running]:
+    """Run a gateway until the block ends, by its own clock or by one that the test moves."""
+    app = create_app(settings, clock)
     config = uvicorn.Config(
         app,
         loop="asyncio",

@@ -60,6 +60,9 @@ async def get_content(
 ) -> Response:
     """Download the video, its thumbnail (WebP) or its spritesheet (JPEG, 4x4 frames)."""
     video = await _find(video_id, request, gateway, index, expires, signature)
+    if video.expired(gateway.links.clock()):
+        message = f"The files of video {video.row.id} have expired: `expires_at` has passed."
+        raise GatewayError("video_not_found", message, param="video_id")
     output, key = _finished(video, index)
     name, content_type = _FILES[variant]
     try:

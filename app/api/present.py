@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 def video_object(video: Video, base_url: str, links: Links, titles: Mapping[str, str]) -> dict[str, Json]:
     """Build the public video object (`schemas.VideoObject`); `titles` names the providers for people."""
     row = video.row
-    outputs = [_output(row, output, base_url, links) for output in video.outputs]
+    there = not video.expired(links.clock())
+    outputs = [_output(row, output, base_url, links if there else None) for output in video.outputs]
     finished = row.status == "completed"
-    first = next((output for output in outputs if output["status"] == "completed"), None) if finished else None
+    done = next((output for output in outputs if output["status"] == "completed"), None) if finished else None
+    first = done if there else None
     return {
         "id": row.id,
         "object": "video",
@@ -48,9 +50,10 @@ def video_object(video: Video, base_url: str, links: Links, titles: Mapping[str,
 _FILE_FACTS = ("url", "content_type", "size_bytes", "width", "height", "duration", "fps", "num_frames")
 
 
-def _output(video: VideoRow, output: OutputRow, base_url: str, links: Links) -> dict[str, Json]:
-    done = output.state == State.COMPLETED
-    url = f"{base_url}/v1/videos/{video.id}/content?{links.query(video.id, output.index)}" if done else None
+def _output(video: VideoRow, output: OutputRow, base_url: str, links: Links | None) -> dict[str, Json]:
+    url = None
+    if links and output.state == State.COMPLETED:
+        url = f"{base_url}/v1/videos/{video.id}/content?{links.query(video.id, output.index)}"
     return {
         "index": output.index,
         "status": public_status(State(output.state), output.history),

@@ -41,6 +41,7 @@ _SHOWN = (
     VideoRow.error_code,
     VideoRow.error_message,
     VideoRow.completed_at,
+    VideoRow.expires_at,
 )
 _PARTS = (
     OutputRow.state,
@@ -139,8 +140,11 @@ async def lock_video(session: AsyncSession, video_id: str) -> None:
     await session.execute(select(VideoRow.id).where(VideoRow.id == video_id).with_for_update())
 
 
-async def apply(session: AsyncSession, transition: Transition) -> bool:
-    """Carry a transition out and bring the video in line; False means that the row is no longer ours."""
+async def apply(session: AsyncSession, transition: Transition, keep: float | None = None) -> bool:
+    """Carry a transition out and bring the video in line; False means that the row is no longer ours.
+
+    A video that is completed by it expires `keep` seconds later (None: never).
+    """
     job, values = transition.job, transition.values
     waits = transition.to is job.state and values.get("progress", job.progress) == job.progress
     if not waits:  # what only waits on changes nothing that the video shows
@@ -157,14 +161,14 @@ async def apply(session: AsyncSession, transition: Transition) -> bool:
         await show_offers(session, job.video_id)
     if not waits:
         now = values.get("completed_at")
-        await bring_in_line(session, job.video_id, now if isinstance(now, float) else None)
+        await bring_in_line(session, job.video_id, now if isinstance(now, float) else None, keep)
     if (transition.to in LIVE) != (job.state in LIVE):
         now = values["started_at" if transition.to in LIVE else "completed_at"]  # found to go on after all, or ended
         await settle(session, job.id, now if isinstance(now, float) else job.created_at)
     return True
 
 
-async def bring_in_line(session: AsyncSession, video_id: str, now: float | None) -> None:
+async def bring_in_line(session: AsyncSession, video_id: str, now: float | None, keep: float | None) -> None:
     """Derive a locked video's state from its outputs and store what changed; `now` is when the last of them ended."""
     video = (await session.execute(select(*_SHOWN).where(VideoRow.id == video_id))).one()
     ended = select(*_PARTS).where(OutputRow.video_id == video_id).order_by(OutputRow.index)
@@ -175,13 +179,18 @@ async def bring_in_line(session: AsyncSession, video_id: str, now: float | None)
         video.status,
     )
     error_code, error_message = state.error or (None, None)
+    ended_at = (video.completed_at or now) if state.terminal else None
     wanted = {
         "status": state.status,
         "progress": state.progress,
         "error_code": error_code,
         "error_message": error_message,
-        "completed_at": (video.completed_at or now) if state.terminal else None,
+        "completed_at": ended_at,
     }
+    if state.status != "completed":
+        wanted["expires_at"] = None
+    elif video.status != "completed" and ended_at and keep:
+        wanted["expires_at"] = ended_at + keep
     if state.terminal and video.completed_at is None:
         wanted |= _facts(video.mode, video.seconds, outputs)
     changed = {name: value for name, value in wanted.items() if getattr(video, name, None) != value}
@@ -216,8 +225,8 @@ async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[
         await session.flush()
 
 
-async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
-    """End every live output of a video as cancelled; returns whether there was one.
+async def cancel(session: AsyncSession, video_id: str, now: float, keep: float | None = None) -> bool:
+    """End every live output of a video as cancelled; returns whether there was one. For `keep`, see `apply`.
 
     The fence rises, so a step that is under way finds itself overtaken; `cleanup` ends the rest upstream.
     """
@@ -237,7 +246,7 @@ async def cancel(session: AsyncSession, video_id: str, now: float) -> bool:
     if not rows:
         return False
     await session.flush()
-    await bring_in_line(session, video_id, now)
+    await bring_in_line(session, video_id, now, keep)
     for row in rows:
         await settle(session, row.id, now)
     return True
@@ -279,10 +288,11 @@ async def cleaned(session: AsyncSession, job: Job) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What decides what of a terminal output may go: is its video all ended, was it deleted, where is its media."""
+    """What decides what of a terminal output may go: has its video ended, was it deleted, when does it expire."""
 
     ended: bool
     deleted: bool
+    expires_at: float | None
     media_key: str | None
 
 
@@ -293,7 +303,7 @@ async def leftovers(session: AsyncSession, job: Job) -> Leftovers:
     live = await session.scalar(
         select(OutputRow.id).where(OutputRow.video_id == job.video_id, OutputRow.state.in_(sorted(LIVE))).limit(1)
     )
-    return Leftovers(live is None, video.deleted_at is not None, output.media_key)
+    return Leftovers(live is None, video.deleted_at is not None, video.expires_at, output.media_key)
 
 
 async def live_ids(session: AsyncSession) -> tuple[set[str], set[str]]:

@@ -27,6 +27,10 @@ class Video:
     row: VideoRow
     outputs: Sequence[OutputRow]
 
+    def expired(self, now: float) -> bool:
+        """Say whether its files are given up at `now` (unix seconds): from the very second that clients are told."""
+        return self.row.expires_at is not None and int(self.row.expires_at) <= now
+
     def output(self, index: int | None) -> OutputRow | None:
         """Return one output; without an index the first that is stored, or just the first when none is."""
         if index is None:

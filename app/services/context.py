@@ -41,6 +41,7 @@ class Context:
 
     `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
     submission is looked for; `resubmits` are the providers for which the operator has it sent again then;
+    `keep_seconds` is how long a finished video is kept (None: for ever);
     `callback_base` is our own address where providers can reach us, `public_url` where clients do, if that was said.
     """
 
@@ -57,6 +58,7 @@ class Context:
     poster: Poster
     poll_seconds: float | None = None
     settle_seconds: float = 600.0
+    keep_seconds: float | None = None
     callback_base: str | None = None
     public_url: str | None = None
     resubmits: frozenset[str] = frozenset()
@@ -74,7 +76,7 @@ class Context:
 
     async def apply(self, transition: Transition, *, reason: str | None = None) -> bool:
         """Carry a transition out and write one log line; False means that the output is no longer ours."""
-        applied = await self.database.write(partial(outputs.apply, transition=transition))
+        applied = await self.database.write(partial(outputs.apply, transition=transition, keep=self.keep_seconds))
         error = transition.values.get("error_message")
         self.log(
             transition.job,

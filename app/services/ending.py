@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from app.db import files, outputs, settlement, submissions
+from app.db import files, outputs, retention, settlement, submissions
 from app.domain import jobs, pacing
 from app.domain.jobs import GIVEN_UP, UNKNOWN, State
 from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
@@ -48,11 +48,12 @@ class Ending:
             left = await outputs.leftovers(session, job)
         if left.ended:
             await context.inputs.drop(job.video_id)
-        kept = None if left.deleted else left.media_key
+        expired = left.expires_at is not None and left.expires_at <= context.clock()
+        kept = None if left.deleted or expired else left.media_key
         await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
         wait = await self._settle(job) if job.state is State.FAILED else None
         if wait is None:
-            await context.database.write(partial(_cleaned, job=job, now=context.clock()))
+            await context.database.write(partial(_cleaned, job=job, now=context.clock(), expired=expired))
         else:
             await context.apply(jobs.later(job, context.clock() + wait))
 
@@ -116,12 +117,14 @@ class Ending:
         self.context.log(job, State.FAILED, applied=True, reason=message, cost=cost)
 
     async def sweep(self, *, everything: bool = False) -> None:
-        """Remove what a killed process left: scratch and inputs of ended outputs, files that no row came to name.
+        """Let go what has expired, and what a killed process left: scratch, inputs, files that no row came to name.
 
         A file is stored before its row is written, so only old ones go; `everything` is for a time at which nobody
         can be writing.
         """
         context = self.context
+        expire = partial(retention.expire, now=context.clock(), keep=context.keep_seconds)
+        await context.database.write(expire)
         old = None if everything else datetime.now(UTC) - _ORPHAN_AGE
         folders = list(context.scratch.iterdir())
         found = {prefix: await context.store.names(prefix, older_than=old) for prefix in _ROOMS}
@@ -137,8 +140,10 @@ class Ending:
                     await context.store.delete_prefix(f"{prefix}/{name}")
 
 
-async def _cleaned(session: AsyncSession, *, job: Job, now: float) -> None:
+async def _cleaned(session: AsyncSession, *, job: Job, now: float, expired: bool) -> None:
     """Note that nothing is left, and so nothing that might still cost."""
+    if expired:
+        await retention.media_gone(session, job)
     await outputs.cleaned(session, job)
     if job.state is State.FAILED:
         await settlement.settle(session, job.id, now)

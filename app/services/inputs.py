@@ -71,8 +71,14 @@ class Inputs:
     """Gathers, keeps and hands out inputs."""
 
     def __init__(
-        self, database: Database, store: MediaStore, fetcher: Fetcher, links: InputLinks | None = None
+        self,
+        database: Database,
+        store: MediaStore,
+        fetcher: Fetcher,
+        links: InputLinks | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        self._clock = clock or database.clock
         self._links = links
         self._database = database
         self._store = store
@@ -206,6 +212,8 @@ class Inputs:
             video = await (videos.get_linked(session, ref.id) if ref.linked else videos.get(session, owner, ref.id))
         if video is None:
             raise GatewayError("video_not_found", f"Video {ref.id[:80]!r} not found.", param=param)
+        if video.expired(self._clock()):
+            raise GatewayError("video_not_ready", f"The files of video {ref.id} have expired.", param=param)
         output = video.output(ref.index)
         if output is None or output.media_key is None:
             state = f"is {video.row.status}" if ref.index is None else f"has no finished output {ref.index}"

@@ -54,12 +54,14 @@ class Videos:
         inputs: Inputs,
         clock: Callable[[], float],
         job_timeout: float,
+        keep: float | None = None,
     ) -> None:
         self._database = database
         self._planner = planner
         self._inputs = inputs
         self._clock = clock
         self._job_timeout = job_timeout
+        self._keep_seconds = keep  # from its completion for which a video is kept
 
     async def create(
         self,
@@ -140,7 +142,8 @@ class Videos:
     async def cancel(self, owner: str, video_id: str) -> Video:
         """Stop a live video; a finished one is returned unchanged."""
         video = await self.get(owner, video_id)
-        await self._database.write(partial(outputs.cancel, video_id=video.row.id, now=self._clock()), news="work")
+        stop = partial(outputs.cancel, video_id=video.row.id, now=self._clock(), keep=self._keep_seconds)
+        await self._database.write(stop, news="work")
         return await self.get(owner, video_id)
 
     async def delete(self, owner: str, video_id: str) -> None:
