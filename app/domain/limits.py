@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -57,6 +57,8 @@ def period_start(period: Period, now: float) -> float:
             return today.replace(day=1).timestamp()
         case "total":
             return 0.0
+        case _:
+            assert_never(period)
 
 
 def period_end(period: Period, now: float) -> float | None:
@@ -69,3 +71,5 @@ def period_end(period: Period, now: float) -> float | None:
             return period_start("month", start + 31 * DAY)
         case "total":
             return None
+        case _:
+            assert_never(period)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.databases import Databases
 
 _ALWAYS = "test_steps"  # the module that `make test` runs on both; `make thorough` has the others
-_OWN = ("test_state_machine", "test_outages", "test_replicas")  # they choose their database
+_OWN = ("test_state_machine", "test_outages", "test_replicas", "test_budget_race")  # they choose their database
 
 _SQLITE = "test_a_writer_that_has_ended_refuses_rather_than_hangs"  # Postgres has no writer of its own
 
