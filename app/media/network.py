@@ -25,25 +25,24 @@ _REFUSED = tuple(
         "192.88.99.0/24",  # 6to4 relays
         "198.18.0.0/15",  # benchmarks
         "240.0.0.0/4",
-        "::/96",  # IPv4-compatible
-        "64:ff9b::/96",  # NAT64
-        "64:ff9b:1::/48",  # NAT64, local use
-        "100::/64",  # discard
         "2001::/23",  # protocol assignments, Teredo (2001::/32) among them
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
-        "fc00::/7",  # unique local
-        "fe80::/10",  # link-local
-        "fec0::/10",  # site-local
     )
 )
+
+
+# All that was ever given out of IPv6. Outside lie the local and multicast ranges, and those that carry an IPv4 address:
+# compatible (::/96), translated (::ffff:0:0:0/96), NAT64 (64:ff9b::/96).
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 
 def is_public(address: Address) -> bool:
     """Tell whether `address` is an ordinary unicast address of the internet."""
     plain = _plain(address)
+    if isinstance(plain, ipaddress.IPv6Address) and plain not in _GIVEN_OUT:
+        return False
     return plain.is_global and not plain.is_multicast and not any(plain in network for network in _REFUSED)
 
 
