@@ -1,0 +1,267 @@
+"""What a key's limits do over HTTP: what is refused how, and what every answer tells of them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from app.api import key_schemas as schemas
+from tests.api.creating import PICTURE
+from tests.serving import serve, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.serving import Running
+
+ADMIN_KEY = "an-admin-key-of-the-limits-tests"
+BODY = {"prompt": "a calm sea", "seconds": 1, "resolution": "480p"}  # at fal: $0.05
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Serve with fal and local; fal cannot be reached, so what is ordered there waits."""
+    fal = {"fal_key": "id:secret", "fal_queue_url": "http://127.0.0.1:9", "providers": "fal,local"}
+    with serve(settings_for(tmp_path_factory.mktemp("limits"), admin_key=ADMIN_KEY, **fal)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def admin(gateway: Running) -> Iterator[httpx.Client]:
+    with client(gateway, ADMIN_KEY) as http:
+        yield http
+
+
+def client(gateway: Running, key: str) -> httpx.Client:
+    return httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
+
+
+def make(admin: httpx.Client, **fields: object) -> dict[str, Any]:
+    answer = admin.post("/v1/keys", json={"name": "a key", **fields})
+    assert answer.status_code == 200, answer.text
+    key: dict[str, Any] = answer.json()
+    schemas.KeyObject.model_validate(key, strict=True)
+    return key
+
+
+@contextmanager
+def holder(gateway: Running, admin: httpx.Client, **fields: object) -> Iterator[httpx.Client]:
+    with client(gateway, make(admin, **fields)["key"]) as http:
+        yield http
+
+
+def error_of(answer: httpx.Response) -> tuple[int, str, str]:
+    error = answer.json()["error"]
+    return answer.status_code, error["type"], error["code"]
+
+
+def test_a_key_shows_its_limits_and_a_change_holds_at_once(gateway: Running, admin: httpx.Client) -> None:
+    limits = {
+        "role": "member",
+        "budget_usd": 12.5,
+        "budget_period": "month",
+        "requests_per_minute": 60,
+        "max_concurrent": 4,
+        "models": ["grok-imagine-video"],
+        "providers": ["fal", "local"],
+        "allow_unpriced": True,
+        "expires_at": int(time.time()) + 3600,
+    }
+    made = make(admin, **limits)
+    assert {name: made[name] for name in limits} == limits
+    path = f"/v1/keys/{made['id']}"
+    shown = admin.get(path).json()
+    assert shown == {name: made[name] for name in made if name != "key"}
+    assert shown in admin.get("/v1/keys").json()["data"]
+    with client(gateway, made["key"]) as http:
+        assert http.post("/v1/videos?dryRun=true", json=BODY).status_code == 200
+        changed = admin.patch(path, json={"models": ["veo-3.1"], "max_concurrent": None, "name": "other"}).json()
+        schemas.KeyObject.model_validate(changed, strict=True)
+        wanted = {**limits, "models": ["veo-3.1"], "max_concurrent": None, "name": "other"}
+        assert {name: changed[name] for name in wanted} == wanted
+        refused = http.post("/v1/videos?dryRun=true", json=BODY)
+        assert error_of(refused) == (403, "permission_error", "permission_denied")
+        assert "may use veo-3.1" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", None),
+        ("role", "owner"),
+        ("role", None),
+        ("budget_usd", -1),
+        ("budget_usd", "much"),
+        ("budget_usd", 1e10),
+        ("budget_period", "week"),
+        ("requests_per_minute", 0),
+        ("max_concurrent", 1.5),
+        ("models", []),
+        ("models", "grok-imagine-video"),
+        ("providers", [""]),
+        ("providers", ["fax"]),
+        ("expires_at", 1),
+        ("expires_at", "tomorrow"),
+        ("unknown", 1),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_named(admin: httpx.Client, field: str, value: object) -> None:
+    key = make(admin)
+    answers = [
+        admin.post("/v1/keys", json={"name": "x", field: value}),
+        admin.patch(f"/v1/keys/{key['id']}", json={field: value}),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, field), answer.text
+    assert admin.get(f"/v1/keys/{key['id']}").json()["name"] == "a key"
+
+
+def test_a_model_that_nobody_knows_is_named_with_the_nearest(admin: httpx.Client) -> None:
+    answer = admin.post("/v1/keys", json={"name": "x", "models": ["grok-imagine-vide"]})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (404, "models")
+    assert "Did you mean" in answer.json()["error"]["message"]
+
+
+def test_a_provider_that_is_not_allowed_is_not_used_even_for_failover(gateway: Running, admin: httpx.Client) -> None:
+    with holder(gateway, admin, providers=["local"]) as http:
+        assert http.post("/v1/videos?dryRun=true", json=BODY).json()["provider"] == "local"
+        video = http.post("/v1/videos", json=BODY).json()
+        assert video["metadata"]["provider"] == "local"
+        pinned = http.post("/v1/videos", json={**BODY, "model": "fal/grok-imagine-video"})
+        assert error_of(pinned) == (403, "permission_error", "permission_denied")
+        http.delete(f"/v1/videos/{video['id']}")
+
+
+def test_a_budget_refuses_with_402_and_the_balance_says_why(gateway: Running, admin: httpx.Client) -> None:
+    with holder(gateway, admin, budget_usd=0.12, budget_period="day", providers=["fal"]) as http:
+        first, second, third = (http.post("/v1/videos", json={**BODY, "prompt": f"{n}"}) for n in range(3))
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert error_of(third) == (402, "insufficient_quota", "budget_exceeded")
+        assert "retry-after" not in third.headers
+        balance = http.get("/v1/balance").json()
+        schemas.BalanceObject.model_validate(balance, strict=True)
+        assert balance["available"] == {"amount": 0.02, "currency": "usd"}
+        assert (balance["limit"], balance["spent"], balance["reserved"], balance["period"]) == (0.12, 0, 0.1, "day")
+        assert balance["resets_at"] % 86_400 == 0
+        assert 0 < balance["resets_at"] - time.time() <= 86_400
+        for made in (first, second):
+            http.delete(f"/v1/videos/{made.json()['id']}")
+        assert http.get("/v1/balance").json()["reserved"] == 0, "nothing was sent, so nothing can be charged"
+        assert http.get("/v1/usage").json() == {"object": "list", "data": []}
+
+
+def test_a_replay_needs_no_budget(gateway: Running, admin: httpx.Client) -> None:
+    with holder(gateway, admin, budget_usd=0.05, providers=["fal"]) as http:
+        once = [http.post("/v1/videos", json=BODY, headers={"idempotency-key": "once"}) for _ in range(3)]
+        assert len({each.json()["id"] for each in once}) == 1
+        assert [each.headers.get("idempotent-replayed") for each in once] == [None, "true", "true"]
+        assert http.get("/v1/balance").json()["reserved"] == 0.05
+        http.delete(f"/v1/videos/{once[0].json()['id']}")
+
+
+def test_without_a_budget_the_balance_is_null_where_nothing_limits(gateway: Running, admin: httpx.Client) -> None:
+    with holder(gateway, admin) as http:
+        for each in (http, admin):
+            balance = each.get("/v1/balance").json()
+            schemas.BalanceObject.model_validate(balance, strict=True)
+            assert (balance["available"], balance["limit"], balance["resets_at"]) == (None, None, None)
+
+
+def test_requests_per_minute_are_told_with_every_answer_and_refused_with_429(
+    gateway: Running, admin: httpx.Client
+) -> None:
+    with holder(gateway, admin, requests_per_minute=2) as http:
+        answers = [http.post("/v1/videos?dryRun=true", json=BODY) for _ in range(7)]  # in two minutes at the most
+        admitted = [answer for answer in answers if answer.status_code == 200]
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert 2 <= len(admitted) <= 4
+        assert {error_of(answer) for answer in refused} == {(429, "rate_limit_error", "rate_limit_exceeded")}
+        for answer in answers:
+            assert answer.headers["x-ratelimit-limit-requests"] == "2"
+            assert answer.headers["x-ratelimit-reset-requests"].endswith("s")
+        assert [answer.headers["x-ratelimit-remaining-requests"] for answer in admitted[:2]] == ["1", "0"]
+        for answer in refused:
+            assert answer.headers["x-ratelimit-remaining-requests"] == "0"
+            assert 1 <= int(answer.headers["retry-after"]) <= 60
+            assert answer.headers["x-ratelimit-reset-requests"] == f"{answer.headers['retry-after']}s"
+        assert http.get("/v1/videos").status_code == 200, "reading is free"
+        assert "x-ratelimit-limit-requests" not in http.get("/v1/videos").headers
+
+
+@pytest.mark.parametrize("path", ["/v1/videos", "/openai/v1/videos/generations", "/v1/videos/edits", "/v1/files"])
+def test_whatever_makes_something_counts_even_where_it_is_refused(
+    gateway: Running, admin: httpx.Client, path: str
+) -> None:
+    with holder(gateway, admin, requests_per_minute=100) as http:
+        assert http.post(path, json={}).headers["x-ratelimit-limit-requests"] == "100"
+
+
+def test_places_are_refused_with_429_until_one_is_free(gateway: Running, admin: httpx.Client) -> None:
+    with holder(gateway, admin, max_concurrent=2, providers=["fal"]) as http:
+        made = http.post("/v1/videos", json={**BODY, "n": 2}).json()
+        busy = http.post("/v1/videos", json=BODY)
+        assert error_of(busy) == (429, "rate_limit_error", "concurrency_limit_exceeded")
+        assert int(busy.headers["retry-after"]) > 0
+        never = http.post("/v1/videos", json={**BODY, "n": 3})
+        assert (never.status_code, never.json()["error"]["param"]) == (400, "n"), "a 429 would be tried for ever"
+        http.post(f"/v1/videos/{made['id']}/cancel")
+        freed = http.post("/v1/videos", json=BODY)
+        assert freed.status_code == 200
+        http.delete(f"/v1/videos/{freed.json()['id']}")
+
+
+def test_a_reader_sees_what_is_its_own_and_makes_and_changes_nothing(gateway: Running, admin: httpx.Client) -> None:
+    made = make(admin, providers=["fal"])
+    with client(gateway, made["key"]) as http:
+        video = http.post("/v1/videos", json=BODY).json()
+        file = http.post("/v1/files", files={"file": ("a.png", PICTURE)}).json()
+        admin.patch(f"/v1/keys/{made['id']}", json={"role": "reader"})
+        paths = gateway.http.get("/openapi.json").json()["paths"]
+        for path, operations in paths.items():
+            named = path.format_map({**dict.fromkeys(NAMES, "x"), "video_id": video["id"], "file_id": file["id"]})
+            for method in operations:
+                if path.startswith("/v1/") and "/callbacks/" not in path and method not in ("get", "head"):
+                    answer = http.request(method.upper(), named, json={"prompt": "x", "name": "x"})
+                    assert error_of(answer) == (403, "permission_error", "permission_denied"), (method, path)
+        assert http.get(f"/v1/videos/{video['id']}").json()["status"] in ("queued", "in_progress")
+        assert http.get(f"/v1/files/{file['id']}").status_code == 200
+        assert http.get("/v1/keys").status_code == 403
+        admin.patch(f"/v1/keys/{made['id']}", json={"role": "member"})
+        assert http.delete(f"/v1/videos/{video['id']}").status_code == 200
+
+
+NAMES = (
+    "character_id",
+    "delivery_id",
+    "index",
+    "key_id",
+    "model_id",
+    "provider",
+    "submission_id",
+    "webhook_endpoint_id",
+)
+
+
+def test_a_key_is_rotated_with_or_without_a_body(gateway: Running, admin: httpx.Client) -> None:
+    made = make(admin)
+    path = f"/v1/keys/{made['id']}/rotate"
+    graceful = admin.post(path, json={"grace_seconds": 60}).json()
+    schemas.KeyObject.model_validate(graceful, strict=True)
+    assert graceful["previous_expires_at"] - time.time() <= 60
+    hard = admin.post(path).json()
+    assert hard["previous_expires_at"] is None
+    assert len({made["key"], graceful["key"], hard["key"]}) == 3
+    statuses = []
+    for each in (made, graceful, hard):
+        with client(gateway, each["key"]) as http:
+            statuses.append(http.get("/v1/balance").status_code)
+    assert statuses == [401, 401, 200]
+    assert admin.post(path, json={"grace_seconds": -1}).json()["error"]["param"] == "grace_seconds"
+    assert admin.post("/v1/keys/key_none/rotate").status_code == 404
+    assert admin.patch("/v1/keys/key_none", json={"name": "x"}).status_code == 404
+    assert admin.get("/v1/keys/key_none").status_code == 404

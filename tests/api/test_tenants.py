@@ -1,0 +1,209 @@
+"""Two tenants: whatever route a stranger tries with another key's ids, it answers as for ids that nobody has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from tests.api.creating import PICTURE
+from tests.receiver import receiving, wait_until
+from tests.serving import serve, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.receiver import Receiver
+    from tests.serving import Running
+
+ADMIN_KEY = "an-admin-key-of-the-tenants-tests"
+OF_ADMINS = {"key_id", "submission_id"}  # whoever owns them
+OF_ALL = {"model_id", "provider"}
+UNREAD = ("/content", "/inputs/", "/keys")  # not JSON, or not the owner's to see
+BODIES: dict[str, dict[str, object]] = {  # by the end of the path; what is not named here needs none
+    "remix": {"prompt": "stolen"},
+    "test": {"event_type": "video.completed"},
+    "{webhook_endpoint_id}": {"name": "stolen"},
+    "{key_id}": {"name": "stolen"},
+    "resolve": {"outcome": "not_charged"},
+}
+NOBODYS = {
+    "video_id": "video_00000000000000000000000000000000",
+    "file_id": "file_00000000000000000000000000000000",
+    "character_id": "char_00000000000000000000000000000000",
+    "webhook_endpoint_id": "we_00000000000000000000000000000000",
+    "delivery_id": "evt_00000000000000000000000000000000",
+    "key_id": "key_000000000000000000000000",
+    "submission_id": "sub_00000000000000000000000000000000",
+    "model_id": "sora-2",
+    "provider": "local",
+    "index": "0",
+}
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """The owner of `ids`, a stranger who is a member, and one who has an admin key."""
+
+    owner: httpx.Client
+    member: httpx.Client
+    admin: httpx.Client
+    ids: dict[str, str]
+    routes: list[tuple[str, str, set[str]]]
+
+    def seen_by_owner(self) -> list[Any]:
+        """Return all that the owner can read, without the signatures of links, which are made anew."""
+        found = []
+        for method, path, queries in self.routes:
+            if (
+                method == "GET"
+                and "/content" not in path
+                and "/inputs/" not in path
+                and not path.startswith("/v1/keys")
+            ):
+                answer = self.owner.get(path.format_map(self.ids), params={"limit": 100} if "limit" in queries else {})
+                found.append((path, answer.status_code, without_links(answer.json())))
+        return found
+
+
+def without_links(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_links(item) for name, item in value.items() if name != "url"}
+    return [without_links(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
+    settings = settings_for(tmp_path_factory.mktemp("tenants"), admin_key=ADMIN_KEY, allow_private_networks="127.0.0.1")
+    with serve(settings) as gateway, receiving() as receiver, client(gateway, ADMIN_KEY) as boss:
+        made = [boss.post("/v1/keys", json={"name": "k", "role": role}).json() for role in ROLES]
+        owner, member, admin = (client(gateway, key["key"]) for key in made)
+        with owner, member, admin:
+            ids = everything(owner, receiver) | {"key_id": made[0]["id"]}
+            submissions = boss.get("/v1/submissions", params={"status": "all"}).json()["data"]
+            ids["submission_id"] = next(each["id"] for each in submissions if each["video_id"] == ids["video_id"])
+            yield Tenants(owner, member, admin, ids, routes_of(gateway))
+
+
+ROLES = ("member", "member", "admin")
+
+
+def client(gateway: Running, key: str) -> httpx.Client:
+    return httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
+
+
+def routes_of(gateway: Running) -> list[tuple[str, str, set[str]]]:
+    """Return every method and path of the OpenAPI document, with the names of its queries."""
+    paths = gateway.http.get("/openapi.json").json()["paths"]
+    return [
+        (method.upper(), path, {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"})
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if path.startswith("/v1/")
+    ]
+
+
+def everything(owner: httpx.Client, receiver: Receiver) -> dict[str, str]:
+    """Make one of everything, and wait until none of it changes any more."""
+    hook = {"name": "x", "url": receiver.url(), "event_types": ["video.completed"]}
+    endpoint = owner.post("/v1/webhook_endpoints", json=hook).json()["id"]
+    file = owner.post("/v1/files", files={"file": ("a.png", PICTURE)}).json()["id"]
+    wanted = {"prompt": "x", "seconds": 1, "resolution": "480p", "input_reference": {"file_id": file}}
+    video = owner.post("/v1/videos", json=wanted).json()["id"]
+    wait_until(lambda: delivered(owner), "the webhook was not delivered")
+    clip = owner.get(f"/v1/videos/{video}/content").content
+    character = owner.post("/v1/videos/characters", data={"name": "Fox"}, files={"video": ("a.mp4", clip)}).json()
+    return {
+        **NOBODYS,
+        "video_id": video,
+        "file_id": file,
+        "character_id": character["id"],
+        "webhook_endpoint_id": endpoint,
+        "delivery_id": delivered(owner)[0]["id"],
+    }
+
+
+def delivered(owner: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = owner.get("/v1/webhook_deliveries", params={"status": "delivered"}).json()["data"]
+    return found
+
+
+def told(answer: httpx.Response, ids: dict[str, str]) -> tuple[int, str]:
+    """Return what an answer says, whatever the ids in it."""
+    text = answer.text
+    for name, value in ids.items():
+        text = text.replace(value, name) if len(value) > 8 else text
+    return answer.status_code, text
+
+
+def test_every_id_in_a_path_is_known_to_these_tests(tenants: Tenants) -> None:
+    named = {part[1:-1] for _, path, _ in tenants.routes for part in path.split("/") if part.startswith("{")}
+    assert named == set(NOBODYS)
+    assert {name for name in named if tenants.ids[name] == NOBODYS[name]} == OF_ALL | {"index"}
+
+
+@pytest.mark.parametrize("who", ["member", "admin"])
+def test_no_route_reads_or_writes_what_is_anothers_nor_tells_that_it_exists(tenants: Tenants, who: str) -> None:
+    stranger: httpx.Client = getattr(tenants, who)
+    before = tenants.seen_by_owner()
+    tried = 0
+    for method, path, _ in tenants.routes:
+        names = {name for name in NOBODYS if f"{{{name}}}" in path} - OF_ALL - {"index"}
+        if not names or (who == "admin" and names & OF_ADMINS):
+            continue
+        body = None if method in ("GET", "DELETE") else BODIES.get(path.rpartition("/")[2], {})
+        query = {"expires": "4000000000", "signature": "x" * 43} if "/inputs/" in path else {}
+        known, made_up = (
+            told(stranger.request(method, path.format_map(ids), json=body, params=query), ids)
+            for ids in (tenants.ids, NOBODYS)
+        )
+        assert known == made_up, (method, path)
+        expected = {403} if names & OF_ADMINS and "/callbacks/" not in path else {401} if "/inputs/" in path else {404}
+        assert known[0] in expected, (method, path, known)
+        tried += 1
+    assert tried >= 15
+    assert tenants.seen_by_owner() == before
+
+
+@pytest.mark.parametrize("who", ["member", "admin"])
+def test_no_list_shows_or_starts_at_what_is_anothers(tenants: Tenants, who: str) -> None:
+    stranger: httpx.Client = getattr(tenants, who)
+    lists = [(path, queries) for method, path, queries in tenants.routes if method == "GET" and "{" not in path]
+    for path, queries in lists:
+        if path.startswith(("/v1/keys", "/v1/submissions")) and who == "admin":
+            continue
+        for value in (tenants.ids[name] for name in tenants.ids if name not in OF_ALL | {"index"}):
+            for query in queries & {"after", "video_id"}:
+                foreign = stranger.get(path, params={query: value})
+                assert told(foreign, tenants.ids) == told(stranger.get(path, params={query: "none"}), NOBODYS)
+        shown = stranger.get(path).text
+        private = [value for name, value in tenants.ids.items() if name not in OF_ALL | {"index"}]
+        if path != "/v1/usage" or who == "member":
+            assert not [value for value in private if value in shown], path
+
+
+def test_no_request_uses_what_is_anothers(tenants: Tenants) -> None:
+    ids = tenants.ids
+    for path, body, code in (
+        ("/v1/videos", {"input_reference": {"file_id": ids["file_id"]}}, "file_not_found"),
+        ("/v1/videos", {"video": {"file_id": ids["file_id"]}}, "file_not_found"),
+        ("/v1/videos", {"video": {"id": ids["video_id"]}}, "video_not_found"),
+        ("/v1/videos", {"characters": [{"id": ids["character_id"]}]}, "character_not_found"),
+        ("/v1/videos/edits", {"video": {"id": ids["video_id"]}}, "video_not_found"),
+        ("/v1/videos/extensions", {"video": {"id": ids["video_id"]}}, "video_not_found"),
+    ):
+        for stranger in (tenants.member, tenants.admin):
+            for query in ("", "?dryRun=true"):
+                answer = stranger.post(path + query, json={"prompt": "x", **body})
+                assert (answer.status_code, answer.json()["error"]["code"]) == (404, code), (path, body)
+    assert tenants.member.get("/v1/videos").json()["data"] == []
+
+
+def test_usage_and_balance_are_ones_own_and_an_admin_sees_everybodys_usage(tenants: Tenants) -> None:
+    by_key = {"group_by": "key"}
+    mine = tenants.owner.get("/v1/usage", params=by_key).json()["data"]
+    assert [(each["key"], each["videos"], each["outputs"]) for each in mine] == [(tenants.ids["key_id"], 1, 1)]
+    assert tenants.member.get("/v1/usage", params=by_key).json()["data"] == []
+    assert mine[0] in tenants.admin.get("/v1/usage", params=by_key).json()["data"]
