@@ -14,6 +14,7 @@ from app.api import (
     content,
     docs,
     errors,
+    events,
     health,
     input_links,
     keys,
@@ -34,6 +35,7 @@ from app.services.budgets import Budgets
 from app.services.callbacks import Callbacks
 from app.services.context import Context
 from app.services.engine import Engine
+from app.services.feed import Feed
 from app.services.inputs import Inputs
 from app.services.library import Library
 from app.services.links import Links, load_secret
@@ -115,6 +117,7 @@ def _add_routes(app: FastAPI) -> None:
     for room in (
         library,
         content,
+        events,
         videos,
         models,
         keys,
@@ -182,6 +185,7 @@ async def _services(
         public_url=settings.public_url,
     )
     engine = Engine(context, settings.lease_seconds)
+    feed = Feed(database)
     router = Router(known, tuple(providers), settings.default_model)
     planner = Planner(database, router, inputs, pace, settings.routing)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
@@ -191,6 +195,7 @@ async def _services(
         videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, settings.keep_seconds),
         planner=planner,
         engine=None if role == "api" else engine,
+        feed=feed,
         callbacks=Callbacks(database, providers, clock),
         submissions=Submissions(database, providers, clock, settings.job_timeout_seconds),
         webhooks=Webhooks(database, poster, clock),
@@ -207,10 +212,12 @@ async def _services(
         default_poll_ms=_POLL_MS,
     )
     try:
+        await feed.start()
         if role != "api":
             await engine.start()
         yield
     finally:
+        await feed.stop()
         if role != "api":
             await engine.stop()
         for provider in providers.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import uvicorn
 
+from app.cli.serve import make_server
 from app.config import Settings
 from app.main import create_app
 
@@ -63,25 +64,16 @@ class Running:
 def serve(settings: Settings, clock: Callable[[], float] | None = None) -> Iterator[Running]:
     """Run a gateway until the block ends, by its own clock or by one that the test moves."""
     app = create_app(settings, clock)
-    config = uvicorn.Config(
-        app,
-        loop="asyncio",
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        lifespan="on",
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = make_server(app)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     deadline = time.monotonic() + 30
     while not server.started:
         assert thread.is_alive(), "the gateway ended at its start"
         assert time.monotonic() < deadline, "the gateway did not start in time"
         time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with httpx.Client(base_url=url, timeout=60) as http:
         yield Running(url, http, app, settings.data_dir)
     server.should_exit = True

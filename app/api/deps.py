@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.services.budgets import Budgets
     from app.services.callbacks import Callbacks
     from app.services.engine import Engine
+    from app.services.feed import Feed
     from app.services.library import Library
     from app.services.links import Links
     from app.services.planning import Planner
@@ -41,6 +42,7 @@ class Gateway:
     videos: Videos
     planner: Planner
     engine: Engine | None
+    feed: Feed
     callbacks: Callbacks
     submissions: Submissions
     webhooks: Webhooks

@@ -15,6 +15,7 @@ from app.api.deps import Client, Folder, Gateway, Maker, Services, base_url
 from app.api.forms import Body, read_body
 from app.api.present import executed_by, video_object
 from app.api.queries import ListQuery
+from app.api.waiting import hold, wait_of
 from app.db.videos import Page, Video
 from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError, invalid
@@ -29,6 +30,11 @@ router = APIRouter(tags=["videos"])
 
 _CREATE_DOC = docs.body(docs.CREATE, ["prompt"], "input_reference", "reference_images", "input_video")
 _EDIT_DOC = docs.body(docs.EDIT, ["prompt", "video"], "video")
+_WAIT_DOC = (
+    "Seconds, up to 60, for which the answer is held until the video has ended; then it is answered as it is. "
+    "`Prefer: wait=N` says the same, and `create_and_poll` of OpenAI's SDKs needs neither."
+)
+_POLL_WAITED_MS = 250  # what a client is told that has just waited: it shall come back soon to wait on
 _makes = partial(router.post, response_model=schemas.VideoOrEstimate, responses=docs.errors(*docs.INVALID))
 
 
@@ -104,7 +110,7 @@ async def list_videos(
         created_before=query.created_before,
     )
     found, has_more = await gateway.videos.list_page(caller.owner, page)
-    data = [_show(request, gateway, video) for video in found]
+    data = [show(request, gateway, video) for video in found]
     ids = [video.row.id for video in found]
     return JSONResponse(
         {
@@ -117,10 +123,22 @@ async def list_videos(
     )
 
 
-@router.get("/videos/{video_id}", response_model=schemas.VideoObject, responses=docs.errors("video_not_found"))
-async def retrieve_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
-    """Retrieve one video."""
-    return _answer(request, gateway, await gateway.videos.get(caller.owner, video_id))
+@router.get(
+    "/videos/{video_id}",
+    response_model=schemas.VideoObject,
+    responses=docs.errors("video_not_found", "invalid_value"),
+)
+async def retrieve_video(
+    video_id: str,
+    request: Request,
+    gateway: Services,
+    caller: Client,
+    wait: Annotated[float | None, Query(ge=0, description=_WAIT_DOC)] = None,
+) -> JSONResponse:
+    """Retrieve one video; with `wait`, once it has ended."""
+    seconds = wait_of(request.headers, wait)
+    video, waited = await hold(request, gateway, caller.owner, video_id, seconds)
+    return _answer(request, gateway, video, poll_ms=_POLL_WAITED_MS if waited else None)
 
 
 @router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))
@@ -182,15 +200,18 @@ def _with_own_link(request: Request, gateway: Gateway, wanted: VideoRequest) -> 
     return replace(wanted, video=NamedRef(param, VideoId(link.video_id, link.index, linked=True)))
 
 
-def _answer(request: Request, gateway: Gateway, video: Video, headers: dict[str, str] | None = None) -> JSONResponse:
+def _answer(
+    request: Request, gateway: Gateway, video: Video, headers: dict[str, str] | None = None, poll_ms: int | None = None
+) -> JSONResponse:
     headers = headers or {}
     if video.row.status in ("queued", "in_progress"):
-        headers["openai-poll-after-ms"] = str(gateway.default_poll_ms)
+        headers["openai-poll-after-ms"] = str(poll_ms or gateway.default_poll_ms)
     headers["x-reelgate-provider"], headers["x-reelgate-model"] = executed_by(video)
-    return JSONResponse(_show(request, gateway, video), headers=headers)
+    return JSONResponse(show(request, gateway, video), headers=headers)
 
 
-def _show(request: Request, gateway: Gateway, video: Video) -> dict[str, Json]:
+def show(request: Request, gateway: Gateway, video: Video) -> dict[str, Json]:
+    """Show a video as this client knows us. The links in it are signed for a while."""
     titles = {name: provider.title for name, provider in gateway.providers.items()}
     return video_object(video, base_url(request, gateway), gateway.links, titles)
 

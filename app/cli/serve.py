@@ -101,6 +101,10 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
                 with contextlib.suppress(OSError, ValueError):  # nobody has to read the greeting
                     on_start()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.gateway.feed.close()  # those who wait get their answer now; the server waits for them to go
+            await super().shutdown(sockets)
+
     return Server(
         uvicorn.Config(
             app,

@@ -1,7 +1,7 @@
 """Postgres for any number of replicas: transactions side by side, its clock for all, NOTIFY as a hint.
 
-`pg_notify` is sent with what creates, cancels and callbacks commit, never with polls: it takes a lock on the whole
-server at commit. LISTEN needs a session of its own, so a pooler in transaction mode will not do.
+`pg_notify` is sent with what creates, cancels, callbacks and ends of outputs commit, never with polls: it takes a lock
+on the whole server at commit. LISTEN needs a session of its own, so a pooler in transaction mode will not do.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ SQLite (`db.sqlite`) serves one process; Postgres (`db.postgres`) serves any num
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-News: TypeAlias = Literal["work", "keys"]  # some output is due now; some API key was made or revoked
+# Some output is due now; some API key was made or revoked; "video:<id>": clients see another state of that video.
+News: TypeAlias = str
+_VIDEO = "video:"
+
+
+def of_video(video_id: str) -> News:
+    """Return the news that clients see another state of a video."""
+    return f"{_VIDEO}{video_id}"
 
 
 class DatabaseUnavailable(Exception):
@@ -33,6 +40,7 @@ class Database(ABC):
 
     def __init__(self) -> None:
         self._listeners: list[tuple[News, Callable[[], None]]] = []
+        self._video_listeners: list[Callable[[str], None]] = []
 
     @abstractmethod
     async def start(self) -> None:
@@ -90,8 +98,16 @@ class Database(ABC):
         """Have `hear` called at such news: a hint only, which may come late, twice or never."""
         self._listeners.append((news, hear))
 
-    def tell(self, news: str) -> None:
+    def listen_to_videos(self, hear: Callable[[str], None]) -> None:
+        """Have `hear` called with the id of a video that changed: a hint only, as with `listen`."""
+        self._video_listeners.append(hear)
+
+    def tell(self, news: News) -> None:
         """Tell this process; see `write` for news to all."""
+        if news.startswith(_VIDEO):
+            for told in self._video_listeners:
+                told(news.removeprefix(_VIDEO))
+            return
         for wanted, hear in self._listeners:
             if wanted == news:
                 hear()

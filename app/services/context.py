@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from app.db import outputs
-from app.db.session import DatabaseUnavailable
+from app.db.session import DatabaseUnavailable, of_video
+from app.domain.jobs import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.db.session import Database
+    from app.db.session import Database, News
     from app.domain.jobs import Job, State, Transition
     from app.media.fetch import Fetcher
     from app.media.store import MediaStore
@@ -63,12 +64,12 @@ class Context:
     public_url: str | None = None
     resubmits: frozenset[str] = frozenset()
 
-    async def persist(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    async def persist(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Write what must not be forgotten: while the database is away, it is tried again and again."""
         pause = _PERSIST_SECONDS[0]
         while True:
             try:
-                return await self.database.write(work)
+                return await self.database.write(work, news)
             except DatabaseUnavailable as error:
                 log.error("a provider's answer cannot be written down yet", reason=str(error))
             await asyncio.sleep(pause)
@@ -76,10 +77,14 @@ class Context:
 
     async def apply(self, transition: Transition, *, reason: str | None = None) -> bool:
         """Carry a transition out and write one log line; False means that the output is no longer ours."""
-        applied = await self.database.write(partial(outputs.apply, transition=transition, keep=self.keep_seconds))
+        job = transition.job
+        work = partial(outputs.apply, transition=transition, keep=self.keep_seconds)
+        applied = await self.database.write(work, news_of(transition))
+        if applied and transition.values.get("progress", job.progress) != job.progress:
+            self.database.tell(of_video(job.video_id))
         error = transition.values.get("error_message")
         self.log(
-            transition.job,
+            job,
             transition.to,
             applied=applied,
             reason=reason or (str(error) if error else None),
@@ -91,6 +96,7 @@ class Context:
         """Tell in one line what happened to which job; a poll that found nothing new is not worth one."""
         if applied and to is not job.state:
             self.database.tell("work")  # another lane has it now
+            self.database.tell(of_video(job.video_id))
         if to is job.state and not facts.get("reason"):
             return
         log.info(
@@ -107,3 +113,9 @@ class Context:
     def folder(self, job: Job) -> Path:
         """Return the output's scratch folder."""
         return self.scratch / job.id
+
+
+def news_of(transition: Transition) -> News | None:
+    """Return what every replica is told of it: an end, which clients wait for. The rest they find when they look."""
+    ended = transition.to is not transition.job.state and transition.to not in LIVE
+    return of_video(transition.job.video_id) if ended else None

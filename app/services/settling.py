@@ -15,6 +15,7 @@ from app.domain import jobs
 from app.domain.jobs import UNKNOWN, State
 from app.providers.base import Finds
 from app.services.attempts import entry
+from app.services.context import news_of
 from app.services.looking import look_for
 from app.services.ordering import order_without_inputs
 
@@ -79,7 +80,8 @@ class Settling:
     async def refuse(self, job: Job, submission: str, reason: str, transition: Transition) -> None:
         """Write down that nothing was bought, together with what follows from it."""
         work = partial(_refuse, submission=submission, reason=reason, transition=transition, now=self.context.clock())
-        self.context.log(job, transition.to, applied=await self.context.persist(work), reason=reason)
+        applied = await self.context.persist(work, news_of(transition))
+        self.context.log(job, transition.to, applied=applied, reason=reason)
 
 
 async def _accept(

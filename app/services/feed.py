@@ -1,0 +1,170 @@
+"""The feed: who waits for a change of which video.
+
+One loop per process looks for all who wait: at once where this process changed a video, or another replica told of its
+end, and every so often at every video that somebody waits for, with one query. A waiter is an entry in a dictionary;
+it costs neither a thread, nor a connection to the database, nor a query of its own. See docs/decisions/waiting.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.db.marks import read_marks
+from app.db.session import DatabaseUnavailable
+from app.domain.errors import GatewayError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.db.marks import Mark
+    from app.db.session import Database
+
+log = structlog.get_logger()
+
+MOST_WAITERS = 5000  # of one process; each holds an open connection, and all their ids must fit into one query
+_LOOK_SECONDS = 0.75  # between two looks at every waited-for video, where other processes may change them
+_LOOK_ALONE_SECONDS = 5.0  # the same where only this process does, and so tells itself; whatever was missed is found
+_FAULT_SECONDS = 1.0  # until a look that failed is repeated
+_RETRY_AFTER = 5  # seconds
+
+
+class Watch:
+    """One waiter. `mark` is the state that it knows, None before it has read any."""
+
+    def __init__(self, *, only_end: bool) -> None:
+        self.mark: Mark | None = None
+        self._only_end = only_end
+        self._news = asyncio.Event()
+
+    async def news(self, seconds: float) -> bool:
+        """Wait until the video differs from `mark` (or has ended, with `only_end`); False when the time is over.
+
+        It may be a false alarm: read the video to know. The feed's end is news, too; see `Feed.closed`.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        heard = self._news.is_set()
+        self._news.clear()
+        return heard
+
+    def hear(self, mark: Mark | None) -> None:
+        """Take note of what a look has found; None: the video was deleted."""
+        if mark is None or (mark != self.mark and (mark.ended or not self._only_end)):
+            self._news.set()
+
+    def end(self) -> None:
+        """Wake the waiter, whatever the video does."""
+        self._news.set()
+
+
+class Feed:
+    """Every watch of this process. `start` before use; `close` lets all who wait go, `stop` ends it."""
+
+    def __init__(self, database: Database, most: int = MOST_WAITERS) -> None:
+        self.closed = False
+        self._database = database
+        self._most = most
+        self._period = _LOOK_SECONDS if database.shared else _LOOK_ALONE_SECONDS
+        self._watches: dict[str, set[Watch]] = {}
+        self._waiting = 0
+        self._changed: set[str] = set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen and look."""
+        self._database.listen_to_videos(self._hear)
+        self._task = asyncio.create_task(self._run(), name="feed")
+
+    def close(self) -> None:
+        """Let everybody go who waits: the gateway is about to stop. Nobody waits from now on."""
+        self.closed = True
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.end()
+
+    async def stop(self) -> None:
+        """End the loop."""
+        self.close()
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @property
+    def waiting(self) -> int:
+        """Count who waits."""
+        return self._waiting
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether one more may wait."""
+        return not self.closed and self._waiting < self._most
+
+    def check_room(self) -> None:
+        """Refuse one waiter too many. Raises GatewayError concurrency_limit_exceeded."""
+        if not self.has_room:
+            message = f"{self._waiting} clients wait for videos here already; try again, or poll without waiting."
+            raise GatewayError("concurrency_limit_exceeded", message, retry_after=_RETRY_AFTER)
+
+    @contextlib.contextmanager
+    def watch(self, video_id: str, *, only_end: bool = False) -> Iterator[Watch]:
+        """Watch a video while the block runs: begin before reading it, and no change is missed."""
+        watch = Watch(only_end=only_end)
+        self._watches.setdefault(video_id, set()).add(watch)
+        self._waiting += 1
+        if self._waiting == 1:
+            self._wake.set()  # the loop rests while nobody waits
+        try:
+            yield watch
+        finally:
+            self._waiting -= 1
+            watches = self._watches[video_id]
+            watches.remove(watch)
+            if not watches:
+                del self._watches[video_id]
+
+    def _hear(self, video_id: str) -> None:
+        if video_id in self._watches:
+            self._changed.add(video_id)
+            self._wake.set()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_round = loop.time() + self._period
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(next_round if self._watches else None):
+                    await self._wake.wait()
+            self._wake.clear()
+            wanted, self._changed = self._changed, set()
+            if loop.time() >= next_round:
+                wanted = set(self._watches)
+                next_round = loop.time() + self._period
+            try:
+                await self._look(wanted & self._watches.keys())
+            except DatabaseUnavailable as fault:
+                log.error("the database fails", feed=len(wanted), reason=str(fault))
+                await self._rest(wanted)
+            except Exception:
+                log.exception("the feed cannot look", feed=len(wanted))
+                await self._rest(wanted)
+
+    async def _rest(self, wanted: set[str]) -> None:
+        self._changed |= wanted
+        await asyncio.sleep(_FAULT_SECONDS)
+        self._wake.set()
+
+    async def _look(self, video_ids: set[str]) -> None:
+        if not video_ids:
+            return
+        async with self._database.read() as session:
+            marks = await read_marks(session, video_ids)
+        for video_id in video_ids:
+            for watch in self._watches.get(video_id, ()):
+                watch.hear(marks.get(video_id))
