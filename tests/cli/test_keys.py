@@ -98,6 +98,53 @@ def test_the_key_and_the_address_may_stand_in_a_file(run: Run, tmp_path: Path) -
         assert "needs an admin key" in run("keys", "list").output
 
 
+LIMITS = ("--budget", "25", "--per", "month", "--rpm", "60", "--concurrent", "4", "--provider", "local")
+SHOWN = ("$0 of $25.0 per month", "60 requests per minute", "4 at a time", "providers local")
+
+
+def limit_and_rotate(run: Run) -> None:
+    """Go through what can be set of a key, and take it away again."""
+    made = run("keys", "create", "worker", "--role", "reader", "--expires", "30d", "--model", "sora-2", *LIMITS)
+    assert made.exit_code == 0, made.output
+    listed = next(line for line in run("keys", "list").output.splitlines() if line.endswith("worker"))
+    assert all(text in listed for text in (*SHOWN, "reader", "expires 20", "models "))
+    key_id = listed.split()[0]
+    gone = ("--budget", "none", "--rpm", "none", "--provider", "none", "--expires", "none", "--model", "none")
+    changed = run("keys", "update", key_id, "--name", "renamed", "--role", "member", *gone).output
+    assert changed.startswith(key_id)
+    assert "renamed" in changed
+    assert "4 at a time" in changed
+    assert not any(text in changed for text in ("$", "minute", "providers", "models", "expires", "reader"))
+    rotated = run("keys", "rotate", key_id, "--grace", "60").stdout.strip()
+    assert rotated.startswith("rg_")
+    assert rotated[:10] in run("keys", "list").output
+    for wrong, said in (
+        (("--provider", "fax"), "Unknown provider"),
+        (("--model", "nothing"), "not found"),
+        (("--budget", "much"), "budget_usd"),
+        (("--expires", "soon"), "expected a date"),
+        (("--expires", "2020-01-31"), "lies in the past"),
+        ((), "nothing to change"),
+    ):
+        result = run("keys", "update", key_id, *wrong)
+        assert (result.exit_code, said in result.output) == (1, True), result.output
+    assert run("keys", "rotate", "key_none").exit_code == 1
+
+
+def test_keys_are_limited_and_rotated_while_no_gateway_runs(run: Run) -> None:
+    limit_and_rotate(run)
+
+
+def test_keys_are_limited_and_rotated_through_a_running_gateway(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = "a-long-enough-admin-key-for-tests"
+    with served(tmp_path, REELGATE_ADMIN_KEY=admin) as gateway:
+        monkeypatch.setenv("REELGATE_BASE_URL", gateway.url)
+        monkeypatch.setenv("REELGATE_API_KEY", admin)
+        limit_and_rotate(run)
+
+
 def test_models_are_listed_with_modes_and_prices(run: Run) -> None:
     text = run("models").output
     assert "grok-imagine-video-1.5-lite" in text
