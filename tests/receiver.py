@@ -43,12 +43,16 @@ def status(code: int, body: bytes = b"", /, **headers: str) -> bytes:
 
 @dataclass
 class Receiver:
-    """What it got, and what it says: `answer` to all, or the next of `answers`. `delay` is in seconds."""
+    """What it got, and what it says: `answer` to all, or the next of `answers`. `delay` is in seconds.
+
+    One that `stays` leaves the connection open after its answer.
+    """
 
     port: int = 0
     answer: Answer = field(default_factory=lambda: status(204))
     answers: list[Answer] = field(default_factory=list)
     delay: float = 0.0
+    stays: bool = False
     got: list[Received] = field(default_factory=list)
     connections: int = 0
     under_way: int = 0
@@ -88,7 +92,7 @@ class Receiver:
         if isinstance(answer, bytes):
             writer.write(answer)
             await writer.drain()
-        elif answer == HANG:
+        if answer == HANG or self.stays:
             await reader.read()
 
 

@@ -98,7 +98,7 @@ async def _beginning(response: httpx.Response) -> bytes:
     read = b""
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_ANSWER_SECONDS):
-            async for chunk in response.aiter_raw(_ANSWER_BYTES):
+            async for chunk in response.aiter_raw():
                 read += chunk
                 if len(read) >= _ANSWER_BYTES:
                     break

@@ -234,6 +234,18 @@ async def test_an_answer_without_end_is_cut_after_a_kilobyte_and_counts(bench: B
     assert len(str(attempt["answer"])) == 1024
 
 
+async def test_of_an_answer_that_stops_halfway_the_beginning_is_kept(
+    bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.posting._ANSWER_SECONDS", 0.3)
+    receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nthank"
+    receiver.stays = True
+    await end_video(bench, webhook_url=receiver.url())
+    await deliver(bench)
+    row = (await only(bench)).row
+    assert (row.state, row.history[0]["answer"]) == ("delivered", "thank")
+
+
 @pytest.mark.parametrize("code", [429, 502, 503, 504])
 async def test_retry_after_is_obeyed(bench: Bench, receiver: Receiver, code: int) -> None:
     receiver.answer = status(code, Retry_After="1200")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app.db import outputs
 from app.db.postgres import PostgresDatabase
 from app.domain.webhooks import PER_TARGET
 from app.services.engine import Engine
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from app.db.deliveries import Delivery
     from tests.services.bench import Bench
 
 pytestmark = pytest.mark.timeout(180)
@@ -50,6 +53,23 @@ async def until(done: Callable[[], object]) -> None:
     async with asyncio.timeout(60):
         while not done():
             await asyncio.sleep(0.02)
+
+
+async def test_two_replicas_together_take_no_more_than_a_receiver_may_get(replicas: tuple[Bench, Bench]) -> None:
+    for host in ("one.example", "two.example"):
+        await end_videos(replicas[0], 20, f"https://{host}/")
+
+    async def take(replica: Bench, name: str) -> list[Delivery]:
+        claim = outputs.Claim(name, replica.clock(), 30.0, 3)
+        return await replica.database.write(partial(replica.delivering.claim, claim=claim))
+
+    turns = [(replica, f"engine-{turn}") for turn in range(8) for replica in replicas]
+    taken = [each for some in await asyncio.gather(*(take(*turn) for turn in turns)) for each in some]
+    assert len({each.id for each in taken}) == len(taken)
+    assert Counter(each.row.target for each in taken) == {
+        f"{OWNER} one.example": PER_TARGET,
+        f"{OWNER} two.example": PER_TARGET,
+    }
 
 
 async def test_two_replicas_deliver_each_event_once(replicas: tuple[Bench, Bench]) -> None:
