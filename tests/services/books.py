@@ -37,11 +37,11 @@ class Holder:
     key: str
     limits: Limits
 
-    async def create(self, **fields: object) -> Created:
+    async def create(self, *, is_retry: bool = False, **fields: object) -> Created:
         """Create a video of a second: one PRICE for each output."""
         body = {"prompt": "a calm sea", "seconds": 1, "resolution": "480p", **fields}
         return await self.bench.videos.create(
-            self.key, request(**body), body, self.bench.folder, is_retry=False, limits=self.limits
+            self.key, request(**body), body, self.bench.folder, is_retry=is_retry, limits=self.limits
         )
 
     async def outputs(self, video_id: str) -> list[OutputRow]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.db.flagged import Page
+from app.db.settlement import settle
 from app.domain.errors import GatewayError
 from app.domain.limits import Limits
 from app.domain.resolutions import Resolution
@@ -143,15 +145,18 @@ async def test_a_cancelled_job_that_ends_upstream_all_the_same_is_booked_once(
     assert await key.books() == Books(booked, 0, 0), "the cleanup of a deleted video asks again"
 
 
-async def test_a_job_that_was_cancelled_when_it_was_made_already_is_booked_at_once_and_once(key: Holder) -> None:
+@pytest.mark.parametrize("cost", [PRICE, PRICE // 2])
+async def test_a_job_that_was_cancelled_when_it_was_made_already_is_booked_at_once_and_once(
+    key: Holder, cost: int
+) -> None:
     video_id = (await key.create()).video.row.id
     key.bench.provider.cancels = False
-    key.bench.provider.on_poll = [made(key, 60_000)] * 2
+    key.bench.provider.on_poll = [made(key, cost)] * 2
     await steps(key, times=2)
     await key.bench.videos.cancel(key.key, video_id)
-    assert (await key.books()).spent == 60_000
+    assert await key.books() == Books(cost, PRICE - cost, 0)
     await key.bench.clean_up()
-    assert await key.books() == Books(60_000, 0, 0)
+    assert await key.books() == Books(cost, 0, 0)
 
 
 async def test_a_deleted_job_that_ends_upstream_is_booked_by_its_estimate(key: Holder) -> None:
@@ -166,11 +171,14 @@ async def test_a_deleted_job_that_ends_upstream_is_booked_by_its_estimate(key: H
 
 async def test_a_deleted_video_stays_booked(key: Holder) -> None:
     video_id = (await key.create()).video.row.id
+    (output,) = await key.outputs(video_id)
     key.bench.provider.on_poll = [made(key, 60_000)]
     await steps(key, times=3)
     await key.bench.videos.delete(key.key, video_id)
     await key.bench.clean_up()
     assert await key.books() == Books(60_000, 0, 0)
+    await key.bench.database.write(partial(settle, output_id=output.id, now=key.bench.clock()))
+    assert await key.books() == Books(60_000, 0, 0), "settling is for every change, and changes nothing twice"
 
 
 async def test_a_job_cancelled_while_it_is_sent_gives_back_when_it_is_refused(key: Holder) -> None:
