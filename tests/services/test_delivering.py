@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
@@ -18,6 +19,7 @@ from app.db.deliveries import Page
 from app.domain.errors import GatewayError
 from app.domain.webhooks import EVENT_TYPES, PAUSES, SPREAD
 from app.providers.base import Rejected
+from app.services import lanes
 from app.services.engine import Engine
 from app.services.webhooks import Changes, Webhooks
 from tests.receiver import DROP, HANG, receiving, status
@@ -446,6 +448,38 @@ async def test_what_an_engine_left_when_it_was_killed_is_delivered_by_the_next(
     await until(lambda: receiver.got)
     await engine.stop()
     assert len(receiver.got) == 1
+
+
+async def test_a_slow_receiver_is_not_sent_the_same_twice_and_a_stop_hands_it_back(
+    bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.engine._DRAIN_SECONDS", 0.1)
+    receiver.answer = HANG
+    await end_video(bench, webhook_url=receiver.url())
+    context = replace(bench.context, clock=time.time)
+    engine = Engine(context, lease=1.5)
+    await engine.start()
+    await until(lambda: receiver.got)
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        engine.wake()
+    assert len(receiver.got) == 1
+    assert (await only(bench)).row.lease_owner is not None
+    await engine.stop()
+    row = (await only(bench)).row
+    assert (row.state, row.lease_owner) == ("pending", None)
+
+
+async def test_a_set_clock_moves_webhooks_and_since_when_their_receivers_fail(bench: Bench, receiver: Receiver) -> None:
+    endpoint = await add_endpoint(bench, receiver.url())
+    receiver.answer = status(500)
+    await end_video(bench)
+    await deliver(bench)
+    due = (await only(bench)).row.run_at or 0.0
+    await bench.database.write(partial(lanes.put_off, seconds=DAY))
+    assert (await only(bench)).row.run_at == due + DAY
+    found = await webhooks_of(bench).get(OWNER, endpoint.id)
+    assert (found.failing_since, found.failed_at) == (bench.clock() + DAY, bench.clock() + DAY)
 
 
 async def test_no_secret_is_logged_or_repeated(
