@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ADMIN_KEY = "an-admin-key-of-the-tenants-tests"
 OF_ADMINS = {"key_id", "submission_id"}  # whoever owns them
 OF_ALL = {"model_id", "provider"}
-UNREAD = ("/content", "/inputs/", "/keys")  # not JSON, or not the owner's to see
+UNREAD = ("/content", "/events", "/inputs/", "/keys")  # not JSON, or not the owner's to see
 BODIES: dict[str, dict[str, object]] = {  # by the end of the path; what is not named here needs none
     "remix": {"prompt": "stolen"},
     "test": {"event_type": "video.completed"},
