@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from app.cli.serve import make_server
+from app.cli.serve import listen, make_server
 from app.config import Settings
 from app.main import create_app
 
@@ -65,7 +64,7 @@ def serve(settings: Settings, clock: Callable[[], float] | None = None) -> Itera
     """Run a gateway until the block ends, by its own clock or by one that the test moves."""
     app = create_app(settings, clock)
     server = make_server(app)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     deadline = time.monotonic() + 30

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from app.cli.serve import listen
 from tests.cli.processes import refused, served
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ def test_it_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
     with served(tmp_path) as gateway:
         gateway.process.send_signal(signal.SIGTERM)
         assert gateway.process.wait(timeout=20) == 0
+
+
+def test_no_part_of_an_answer_waits_until_the_client_has_acknowledged_another() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_public_address_without_a_key_is_refused(tmp_path: Path) -> None:
