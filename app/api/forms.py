@@ -36,7 +36,7 @@ async def read_body(request: Request, folder: Path) -> Body:
         fields = await parse_multipart(content_type, request.stream(), folder)
         body = nest([(name, _typed(name.partition("[")[0], value)) for name, value in fields])
     elif kind in ("application/json", "") or kind.endswith("+json"):
-        body = _parse_json(await request.body())
+        body = _parse_json(await _read_text(request))
     else:
         raise GatewayError(
             "unsupported_media_type",
@@ -48,17 +48,26 @@ async def read_body(request: Request, folder: Path) -> Body:
     return body
 
 
-def _parse_json(raw: bytes) -> Body:
-    if not raw.strip():
-        return {}
-    if raw.count(b",") > _MOST_COMMAS:
-        raise GatewayError("invalid_value", f"The request body has more than {_MOST_COMMAS} JSON values.")
+async def _read_text(request: Request) -> str:
+    """Read the whole body as text; it is never held more than twice. Raises GatewayError."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
     try:
-        value = _load(raw)
-    except RecursionError:
-        raise _too_deep() from None
+        return raw.decode(json.detect_encoding(raw))
     except UnicodeDecodeError:
         raise GatewayError("invalid_value", "The request body is not valid JSON: it is not UTF-8 text.") from None
+
+
+def _parse_json(text: str) -> Body:
+    if not text.strip():
+        return {}
+    if text.count(",") > _MOST_COMMAS:
+        raise GatewayError("invalid_value", f"The request body has more than {_MOST_COMMAS} JSON values.")
+    try:
+        value = _load(text)
+    except RecursionError:
+        raise _too_deep() from None
     except ValueError as error:
         raise GatewayError("invalid_value", f"The request body is not valid JSON: {error}.") from None
     if not isinstance(value, dict):
@@ -66,7 +75,7 @@ def _parse_json(raw: bytes) -> Body:
     return value
 
 
-def _load(text: str | bytes) -> object:
+def _load(text: str) -> object:
     return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
 
 

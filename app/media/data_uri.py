@@ -35,7 +35,7 @@ def decode_data_uri(text: str, max_bytes: int) -> tuple[str | None, bytes]:
 def _decode(payload: str, max_bytes: int) -> bytes:
     if len(payload) > 2 * max_bytes + 1024:  # twice: people wrap lines and escape characters
         raise _too_large(max_bytes)
-    compact = _BLANK.sub("", payload)
+    compact = _BLANK.sub("", payload) if _BLANK.search(payload) else payload  # it may be large: no copy
     if "%" in compact:  # the whole URI was escaped on its way; base64 itself has no "%"
         compact = _BLANK.sub("", unquote_to_bytes(compact).decode("latin-1"))
     if len(compact) * 3 // 4 > max_bytes + 2:

@@ -99,6 +99,7 @@ class Http:
     def __init__(self, origins: tuple[str, ...], headers: Mapping[str, str]) -> None:
         self._origins = frozenset(map(origin, origins))
         self._headers = dict(headers)
+        self._keys = [value.rpartition(" ")[2].encode() for value in headers.values()]
         self._client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False)
 
     async def send(
@@ -130,7 +131,7 @@ class Http:
         body = content.chunks() if isinstance(content, FilePart) else content
         try:
             async with self._client.stream(method, url, content=body, headers=sent) as answer:
-                return await _read(answer, longest)
+                return await _read(answer, longest, self._keys)
         except _UNSENT as error:
             raise Transient(f"cannot reach {origin(url)}: {error or type(error).__name__}") from error
         except (httpx.HTTPError, _TooLongError) as error:
@@ -146,12 +147,15 @@ class _TooLongError(Exception):
     """The answer is longer than any real one."""
 
 
-async def _read(answer: httpx.Response, longest: int) -> Reply:
+async def _read(answer: httpx.Response, longest: int, keys: list[bytes]) -> Reply:
+    """Read an answer. Some repeat the key they refuse, in words that clients and logs are told: it is taken out."""
     raw = bytearray()
     async for chunk in answer.aiter_bytes():
         raw += chunk
         if len(raw) > longest:
             raise _TooLongError(f"more than {longest >> 20} MiB")
+    for key in keys:
+        raw = raw.replace(key, b"[key]")
     body: Json = None
     with contextlib.suppress(ValueError, RecursionError):
         body = json.loads(raw)

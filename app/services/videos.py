@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.services.planning import Plan, Planner
 
 _KEY_SECONDS = 24 * 3600  # how long an Idempotency-Key is remembered
+_LONG_TEXT = 65_536  # characters
 _RETRY_SECONDS = 600  # how long an SDK's blind retry finds the video of its first try
 
 
@@ -243,9 +244,18 @@ def _order(request: VideoRequest, plan: Plan, inputs: Json) -> dict[str, Json]:
 
 def _fingerprint(request: VideoRequest, body: Mapping[str, object]) -> str:
     """Hash the parsed request, files by their content: a retried multipart has a new boundary but the same hash."""
-    asked = {name: value for name, value in body.items() if name != "idempotency_key"}  # which the header may carry too
+    asked = {name: _short(value) for name, value in body.items() if name != "idempotency_key"}  # the header's, too
     text = json.dumps([request.mode, request.remixed_from, asked], sort_keys=True, default=_by_content)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _short(value: object) -> object:
+    """Put hashes in the place of long texts: data URIs are megabytes, of which no more copies are made than needed."""
+    if isinstance(value, str) and len(value) > _LONG_TEXT:
+        return f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    return [_short(item) for item in value] if isinstance(value, list) else value
 
 
 def _by_content(value: object) -> str:
