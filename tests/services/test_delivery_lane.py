@@ -1,0 +1,128 @@
+"""The engine's delivery lane: dead and slow receivers, kills, stops, set clocks, and no secret in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.db import outputs
+from app.services import lanes
+from app.services.engine import Engine
+from tests.receiver import DROP, HANG, receiving, status
+from tests.services.bench import OWNER, Scripted, open_bench
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from tests.receiver import Receiver
+    from tests.services.bench import Bench
+
+from tests.services.hooks import DAY, add_endpoint, deliver, end_video, only, until, webhooks_of
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with open_bench(tmp_path, Scripted()) as opened:
+        opened.clock.now = time.time()  # by which signatures are judged
+        yield opened
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as running:
+        yield running
+
+
+async def test_a_dead_receiver_delays_nobody_else(bench: Bench, receiver: Receiver) -> None:
+    with receiving() as dead:
+        dead.answer = HANG
+        for _ in range(30):
+            await end_video(bench, webhook_url=dead.url())
+        for _ in range(10):
+            await end_video(bench, webhook_url=receiver.url())
+        engine = Engine(bench.context, lease=30.0)
+        began = time.monotonic()
+        await engine.start()
+        await until(lambda: len(receiver.got) == 10)
+        took = time.monotonic() - began
+        await asyncio.sleep(0.5)
+        assert (len(set(receiver.ids)), dead.most_under_way, took < 5) == (10, 4, True)
+        for task in [task for lane in engine._lanes for task in lane.busy]:  # noqa: SLF001 - spares the test 9 s
+            task.cancel()
+        await engine.stop()
+
+
+async def test_what_an_engine_left_when_it_was_killed_is_delivered_by_the_next(
+    bench: Bench, receiver: Receiver
+) -> None:
+    await end_video(bench, webhook_url=receiver.url())
+    claim = outputs.Claim("killed", bench.clock(), 30.0, 100)
+    assert await bench.database.write(partial(bench.delivering.claim, claim=claim))
+    if bench.database.shared:  # there, the lease must run out
+        bench.clock.now += 31
+    engine = Engine(bench.context, lease=30.0)
+    await engine.start()
+    await until(lambda: receiver.got)
+    await engine.stop()
+    assert len(receiver.got) == 1
+
+
+async def test_a_slow_receiver_is_not_sent_the_same_twice_and_a_stop_hands_it_back(
+    bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.engine._DRAIN_SECONDS", 0.1)
+    receiver.answer = HANG
+    await end_video(bench, webhook_url=receiver.url())
+    context = replace(bench.context, clock=time.time)
+    engine = Engine(context, lease=1.5)
+    await engine.start()
+    await until(lambda: receiver.got)
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        engine.wake()
+    assert len(receiver.got) == 1
+    assert (await only(bench)).row.lease_owner is not None
+    await engine.stop()
+    row = (await only(bench)).row
+    assert (row.state, row.lease_owner) == ("pending", None)
+
+
+async def test_a_set_clock_moves_webhooks_and_since_when_their_receivers_fail(bench: Bench, receiver: Receiver) -> None:
+    endpoint = await add_endpoint(bench, receiver.url())
+    receiver.answer = status(500)
+    await end_video(bench)
+    await deliver(bench)
+    due = (await only(bench)).row.run_at or 0.0
+    await bench.database.write(partial(lanes.put_off, seconds=DAY))
+    assert (await only(bench)).row.run_at == due + DAY
+    found = await webhooks_of(bench).get(OWNER, endpoint.id)
+    assert (found.failing_since, found.failed_at) == (bench.clock() + DAY, bench.clock() + DAY)
+
+
+async def test_no_secret_is_logged_or_repeated(
+    bench: Bench, receiver: Receiver, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = await add_endpoint(bench, receiver.url("/?token=planted"))
+    receiver.answers = [status(500), DROP, status(200)]
+    for _ in range(3):
+        await end_video(bench, webhook_url=receiver.url("/?token=planted"))
+        await deliver(bench)
+    monkeypatch.setattr("app.services.delivering.signed_headers", lambda *_: 1 / 0)
+    engine = Engine(bench.context, lease=30.0)
+    await end_video(bench)
+    await engine.start()
+    await asyncio.sleep(0.5)
+    await engine.stop()
+    said = "".join(capfd.readouterr())
+    assert "webhook not delivered" in said
+    assert "ZeroDivisionError" in said
+    for secret in (endpoint.secret, await webhooks_of(bench).secret(OWNER)):
+        assert secret not in said
+        assert secret.removeprefix("whsec_") not in said
+    assert "planted" not in said
