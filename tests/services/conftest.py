@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 _ALWAYS = "test_steps"  # the module that `make test` runs on both; `make thorough` has the others
 _OWN = ("test_state_machine", "test_outages", "test_replicas", "test_budget_race")  # they choose their database
 
-_SQLITE = "test_a_writer_that_has_ended_refuses_rather_than_hangs"  # Postgres has no writer of its own
+_SQLITE = (
+    "test_a_writer_that_has_ended_refuses_rather_than_hangs",  # Postgres has no writer of its own
+    "test_a_date_that_is_set_ends_no_job_early_and_keeps_none_waiting",  # and no date but the server's
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of modules that open benches on both."""
     name = metafunc.module.__name__.rpartition(".")[2]
-    if hasattr(metafunc.module, "open_bench") and name not in _OWN and metafunc.function.__name__ != _SQLITE:
+    if hasattr(metafunc.module, "open_bench") and name not in _OWN and metafunc.function.__name__ not in _SQLITE:
         marks = () if name == _ALWAYS else pytest.mark.thorough
         on_postgres = pytest.param("postgres", marks=marks)
         metafunc.parametrize("_bench_database", ["sqlite", on_postgres], indirect=True)
