@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.serving import Running
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OUTSIDE_THE_SCHEMA = {
     ("GET", "/docs"),
