@@ -232,7 +232,7 @@ async def cancel(session: AsyncSession, video_id: str, now: float, keep: float |
     """
     await lock_video(session, video_id)
     live = select(OutputRow).where(OutputRow.video_id == video_id, OutputRow.state.in_(sorted(LIVE)))
-    rows = (await session.scalars(live.execution_options(populate_existing=True))).all()
+    rows = (await session.scalars(live.with_for_update().execution_options(populate_existing=True))).all()
     for row in rows:
         known = (row.result or {}).get("cost")  # it was made and charged, and only not stored yet
         cost = known if isinstance(known, int) else None

@@ -64,7 +64,8 @@ class Ending:
             return None
         if job.operation is not None and job.error in GIVEN_UP:
             return None if job.cost is not None else await self._wind_up(job, provider, job.operation)
-        return await self._look(job, provider) if job.error == UNKNOWN else None
+        unknown = job.operation is None and job.error in (UNKNOWN, *GIVEN_UP)
+        return await self._look(job, provider) if unknown else None
 
     async def _look(self, job: Job, provider: Provider) -> float | None:
         """Look once more for a submission that was given up."""
