@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.db.marks import Mark
+    from app.db.videos import Video
     from app.domain.plain import Json
 
 router = APIRouter(tags=["videos"])
@@ -54,28 +55,22 @@ async def video_events(
     last_event_id: Annotated[str | None, Header(description=_LAST_EVENT_DOC)] = None,
 ) -> Response:
     """Follow one video by server-sent events: its present state, each change, its end."""
-    mark = mark_of(await gateway.videos.get(caller.owner, video_id))
+    video = await gateway.videos.get(caller.owner, video_id)
+    mark = mark_of(video)
     if mark.ended and mark.id == last_event_id:
         return Response(status_code=204)  # which ends a browser's reconnecting
     gateway.feed.check_room()
-    events = _events(request, gateway, caller.owner, video_id, last_event_id)
+    events = _events(request, gateway, video, last_event_id)
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _events(
-    request: Request, gateway: Gateway, owner: str, video_id: str, seen: str | None
-) -> AsyncIterator[str]:
+async def _events(request: Request, gateway: Gateway, video: Video, seen: str | None) -> AsyncIterator[str]:
     yield _RETRY
     told: dict[str, Json] | None = None
+    video_id = video.row.id
     with gateway.feed.watch(video_id) as watch:
+        gateway.feed.hear(video_id)  # of what has changed since it was read
         while True:
-            try:
-                video = await gateway.videos.get(owner, video_id)
-            except GatewayError:
-                yield _event("video.deleted", "deleted", {"id": video_id, "object": "video.deleted", "deleted": True})
-                return
-            except DatabaseUnavailable:
-                return  # the client comes back and is told then
             watch.mark = mark = mark_of(video)
             shown = show(request, gateway, video)
             if mark.id != seen and shown != told:
@@ -85,6 +80,13 @@ async def _events(
                 return
             while not await watch.news(_KEEP_ALIVE_SECONDS):
                 yield _KEEP_ALIVE
+            try:
+                video = await gateway.videos.get(video.row.owner, video_id)
+            except GatewayError:
+                yield _event("video.deleted", "deleted", {"id": video_id, "object": "video.deleted", "deleted": True})
+                return
+            except DatabaseUnavailable:
+                return  # the client comes back and is told then
 
 
 def _name(mark: Mark, error_code: str | None) -> str:

@@ -78,7 +78,7 @@ class Feed:
 
     async def start(self) -> None:
         """Listen and look."""
-        self._database.listen_to_videos(self._hear)
+        self._database.listen_to_videos(self.hear)
         self._task = asyncio.create_task(self._run(), name="feed")
 
     def close(self) -> None:
@@ -129,7 +129,8 @@ class Feed:
             if not watches:
                 del self._watches[video_id]
 
-    def _hear(self, video_id: str) -> None:
+    def hear(self, video_id: str) -> None:
+        """Look at a video at once, if somebody waits for it: it may have changed."""
         if video_id in self._watches:
             self._changed.add(video_id)
             self._wake.set()
