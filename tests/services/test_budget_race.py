@@ -77,5 +77,6 @@ async def test_a_budget_for_fifty_jobs_makes_fifty_of_five_hundred_creates(repli
         replicas[0].provider.on_poll = [*ends, Succeeded(path=made, cost=costs[-1])]
         for _ in range(3):
             await replicas[0].step()
-            replicas[0].clock.now += 60
+            for each in replicas:
+                each.clock.now += 60
         assert await owner.books() == Books(sum(costs), 0, 0)
