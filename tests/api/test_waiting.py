@@ -213,28 +213,34 @@ def test_one_waiter_too_many_is_answered_at_once(server: Waits, monkeypatch: pyt
 def test_waiting_clients_neither_ask_the_provider_nor_hold_up_creates(server: Waits) -> None:
     watched = [server.create() for _ in range(4)]
 
-    async def scene() -> tuple[list[float], set[str]]:
+    async def creates(http: httpx.AsyncClient) -> float:
+        """Return the seconds that the middle one of twenty took."""
+        took: list[float] = []
+        for number in range(20):
+            began = time.monotonic()
+            body = {"prompt": f"sea {number}", "seconds": 1, "resolution": "480p"}
+            assert (await http.post("/v1/videos", json=body)).status_code == 200
+            took.append(time.monotonic() - began)
+        return sorted(took)[len(took) // 2]
+
+    async def scene() -> tuple[float, float, set[str]]:
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=server.gateway.url, timeout=70, limits=limits) as http:
+            alone = await creates(http)
             paths = [f"/v1/videos/{watched[number % 4]}?wait=60" for number in range(200)]
             held = [asyncio.create_task(http.get(path)) for path in paths]
             while server.waiting < 200:
                 await asyncio.sleep(0.01)
-            took: list[float] = []
-            for number in range(20):
-                began = time.monotonic()
-                body = {"prompt": f"sea {number}", "seconds": 1, "resolution": "480p"}
-                assert (await http.post("/v1/videos", json=body)).status_code == 200
-                took.append(time.monotonic() - began)
+            crowded = await creates(http)
             server.end_all()
-            return took, {(await each).json()["status"] for each in held}
+            return alone, crowded, {(await each).json()["status"] for each in held}
 
     before = server.fake.ledger.arrivals["status"]
     began = time.monotonic()
-    took, ends = asyncio.run(scene())
+    alone, crowded, ends = asyncio.run(scene())
     assert ends == {"completed"}
-    assert sorted(took)[len(took) // 2] < 0.25
-    polls_of_jobs = 30 * (time.monotonic() - began) / 0.1  # at most thirty jobs live, each asked after every 0.1 s
+    assert crowded < 0.25 + 3 * alone  # a busy machine slows both
+    polls_of_jobs = 60 * (time.monotonic() - began) / 0.1  # at most sixty jobs live, each asked after every 0.1 s
     assert server.fake.ledger.arrivals["status"] - before <= polls_of_jobs
     assert server.waiting == 0
 
