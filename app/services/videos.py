@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -10,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.db import outputs, videos
+from app.db.session import DatabaseUnavailable
 from app.db.session import of_video
 from app.db.tables import OutputRow, VideoRow
 from app.domain import offers, pricing
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _KEY_SECONDS = 24 * 3600  # how long an Idempotency-Key is remembered
 _LONG_TEXT = 65_536  # characters
+_PATIENCE_SECONDS = (0.1, 0.5, 1.0, 3.0, 6.0)  # between two tries to read what was just written
 _RETRY_SECONDS = 600  # how long an SDK's blind retry finds the video of its first try
 
 
@@ -112,13 +115,23 @@ class Videos:
 
         try:
             winner = await self._database.write(work, news="work")
+        except DatabaseUnavailable:  # it may have been committed all the same: the sweep removes what nobody names
+            raise
         except Exception:
             await self._inputs.drop(video_id)
             raise
         if winner:
             await self._inputs.drop(video_id)
-            return Created(await self.get(owner, winner), replayed=True)
-        return Created(await self.get(owner, video_id))
+        return Created(await self._kept(owner, winner or video_id), replayed=winner is not None)
+
+    async def _kept(self, owner: str, video_id: str) -> Video:
+        """Return a video that is known to be there: what has been accepted is not refused for a moment's trouble."""
+        for pause in _PATIENCE_SECONDS:
+            try:
+                return await self.get(owner, video_id)
+            except DatabaseUnavailable:
+                await asyncio.sleep(pause)
+        return await self.get(owner, video_id)
 
     async def _keep(self, video_id: str, gathered: list[Gathered]) -> Json:
         """Keep all inputs or none, also when the request is given up meanwhile."""

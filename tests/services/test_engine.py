@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.db.videos import Video
     from tests.services.bench import Bench
 
 
@@ -265,3 +266,19 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
         await accounts.authenticate(f"Bearer {secret}")
     with pytest.raises(GatewayError, match="was revoked"):
         await accounts.authenticate(f"Bearer {secret}")
+
+
+async def test_a_create_that_was_written_is_answered_though_the_database_is_away_for_a_moment(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, faults = bench.videos.get, [DatabaseUnavailable("gone"), DatabaseUnavailable("still gone")]
+
+    async def at_first_not(owner: str, video_id: str) -> Video:
+        if faults:
+            raise faults.pop()
+        return await get(owner, video_id)
+
+    monkeypatch.setattr(bench.videos, "get", at_first_not)
+    video_id = await bench.create()
+    assert not faults
+    assert (await bench.show(video_id)).row.status == "queued"
