@@ -11,8 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.db import outputs, videos
-from app.db.session import DatabaseUnavailable
-from app.db.session import of_video
+from app.db.session import DatabaseUnavailable, of_video
 from app.db.tables import OutputRow, VideoRow
 from app.domain import offers, pricing
 from app.domain.errors import GatewayError
