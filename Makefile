@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve demo-providers install dev sdks test provider-table thorough crash crash-full check format lock clean
+.PHONY: help serve demo-providers install dev sdks test provider-table thorough long crash crash-full check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ sdks: $(DEV) ## Fetch the other OpenAI SDKs that tests use
 
 test: sdks ## Run every test, with coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n auto --dist worksteal -m "not thorough" --cov --cov-report= $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal -m "not thorough and not long" --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
 
@@ -40,13 +40,16 @@ provider-table: $(DEV) ## Write docs/provider-requests.md anew, by asking
 	$(BIN)/python -m tests.docs.provider_table
 
 thorough: $(DEV) ## Run the slower proofs: failover at every moment, what leaves for each provider
-	$(BIN)/pytest -n auto -m thorough $(ARGS)
+	$(BIN)/pytest -n auto --dist worksteal -m thorough $(ARGS)
 
 crash: $(DEV) ## Kill a gateway 30 times while it works, at random and at the worst moments; about a minute
 	$(BIN)/python -m tests.crash.harness mix --settle 0 $(ARGS)
 
 crash-full: $(DEV) ## The long proofs of docs/reliability.md, an hour or two; each has a command of its own there
 	$(BIN)/python -m tests.crash.harness full $(ARGS)
+
+long: $(DEV) ## Run the longest proofs: a hundred races for a budget, the state machine at length; an hour
+	$(BIN)/pytest -m long $(ARGS)
 
 check: $(DEV) ## Lint, check formatting, types, layers and migrations
 	$(BIN)/ruff check

@@ -61,7 +61,7 @@ class Engine:
             output_lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
             output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
             output_lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
-            output_lane("cleanup", None, 4, self._ending.clean_up),
+            output_lane("cleanup", None, 16, self._ending.clean_up),
             delivery_lane(Delivering(context), 64),
         )
 

@@ -61,7 +61,7 @@ async def attempt(key: Holder, number: int) -> str:
             return "accepted"
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(100, marks=[pytest.mark.thorough, pytest.mark.timeout(3 * 3600)])])
+@pytest.mark.parametrize("rounds", [1, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(3 * 3600)])])
 async def test_a_budget_for_fifty_jobs_makes_fifty_of_five_hundred_creates(replicas: list[Bench], rounds: int) -> None:
     chance = random.Random(1)  # noqa: S311 - the seed makes a run repeatable
     made = replicas[0].folder / "made.mp4"

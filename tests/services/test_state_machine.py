@@ -213,7 +213,7 @@ def test_nothing_is_lost_or_paid_twice_in_any_order() -> None:
     play(20, 40)
 
 
-@pytest.mark.thorough
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_nothing_is_lost_or_paid_twice_in_any_of_many_orders() -> None:
     play(1000, 80)
