@@ -62,7 +62,7 @@ class Running:
 @contextmanager
 def serve(settings: Settings, clock: Callable[[], float] | None = None) -> Iterator[Running]:
     """Run a gateway until the block ends, by its own clock or by one that the test moves."""
-    app = create_app(settings, clock)
+    app = create_app(settings) if clock is None else create_app(settings, clock)
     server = make_server(app)
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

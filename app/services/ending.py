@@ -74,6 +74,8 @@ class Ending:
             sent = await submissions.last(session, job.id)
         if sent is None or sent.phase != "submitting" or not isinstance(provider, Finds):
             return None
+        if not job.order["offers"]:  # it was deleted with what it asked for: only a callback can tell now
+            return None
         age = context.clock() - sent.intent_at
         if age > _PATIENCE_SECONDS:
             return None

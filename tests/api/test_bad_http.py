@@ -202,15 +202,15 @@ def test_an_unknown_route_is_not_found(gateway: Running, method: str, path: str)
         ("{}/files", "POST"),
         ("{}/files/file_1", "GET, DELETE"),
         ("{}/keys", "GET, POST"),
-        ("{}/keys/key_1", "DELETE"),
+        ("{}/keys/key_1", "GET, PATCH, DELETE"),
     ],
 )
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "TRACE", "OPTIONS", "PROPFIND"])
-def test_a_wrong_method_is_told_every_right_one(gateway: Running, method: str, path: str, allowed: str) -> None:
+def test_a_wrong_method_is_told_every_right_one(gateway: Running, path: str, allowed: str) -> None:
     for prefix in PREFIXES if "{}" in path else [""]:
-        answer = gateway.http.request(method, path.format(prefix))
-        check_refusal(answer, 405, "method_not_allowed", None, method, allowed)
-        assert answer.headers["allow"] == allowed
+        for method in {"PUT", "PATCH", "TRACE", "OPTIONS", "PROPFIND"} - set(allowed.split(", ")):
+            answer = gateway.http.request(method, path.format(prefix))
+            check_refusal(answer, 405, "method_not_allowed", None, method, allowed)
+            assert answer.headers["allow"] == allowed
 
 
 def test_head_of_an_error_has_no_body(gateway: Running) -> None:

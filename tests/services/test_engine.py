@@ -282,3 +282,15 @@ async def test_a_create_that_was_written_is_answered_though_the_database_is_away
     video_id = await bench.create()
     assert not faults
     assert (await bench.show(video_id)).row.status == "queued"
+
+
+async def test_a_deleted_video_whose_answer_was_lost_is_cleaned_up_without_a_look(tmp_path: Path) -> None:
+    provider = Finding(found={"id": "up-1"}, lists_all=False, on_submit=[Indeterminate("cut off")])
+    async with open_bench(tmp_path, provider) as bench:
+        video_id = await bench.create()
+        await bench.step()
+        await bench.videos.delete(OWNER, video_id)
+        assert await bench.clean_up() == 1
+        bench.clock.now += 3600
+        assert await bench.clean_up() == 0
+        assert provider.asked == []
