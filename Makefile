@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 BIN := .venv/bin
 RUN := .venv/.run-time
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve demo-providers install dev sdks test provider-table thorough long crash crash-full check format lock clean
+.PHONY: help serve demo-providers install dev sdks test coverage provider-table thorough long crash crash-full check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +31,12 @@ dev: $(DEV) ## Add what tests and checks need
 sdks: $(DEV) ## Fetch the other OpenAI SDKs that tests use
 	@$(BIN)/python tests/sdk/install.py || echo 'Some SDK is not available here (openai-node needs npm); its tests will say so.'
 
-test: sdks ## Run every test, with coverage
+test: sdks ## Run the tests
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not thorough and not long" $(ARGS)
+
+coverage: sdks ## Run the tests and measure what they cover, which takes a third longer
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n auto --dist worksteal -m "not thorough and not long" --cov --cov-report= $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not thorough and not long" --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --include='app/domain/*' --fail-under=100
 
@@ -40,7 +44,7 @@ provider-table: $(DEV) ## Write docs/provider-requests.md anew, by asking
 	$(BIN)/python -m tests.docs.provider_table
 
 thorough: $(DEV) ## Run the slower proofs: failover at every moment, what leaves for each provider
-	$(BIN)/pytest -n auto --dist worksteal -m thorough $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m thorough $(ARGS)
 
 crash: $(DEV) ## Kill a gateway 30 times while it works, at random and at the worst moments; about a minute
 	$(BIN)/python -m tests.crash.harness mix --settle 0 $(ARGS)
