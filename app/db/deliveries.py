@@ -9,23 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 
+from app.db.leases import Leases
 from app.db.tables import DeliveryRow, EndpointRow, EventRow
 from app.domain.webhooks import LONGEST_PAUSE, PER_TARGET, SPREAD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.db.outputs import Claim
+    from app.db.leases import Claim
     from app.domain.plain import Json
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 
-_LONGEST_WAIT = LONGEST_PAUSE * (1 + SPREAD)
+LEASES = Leases(DeliveryRow, LONGEST_PAUSE * (1 + SPREAD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,9 @@ def _waits() -> ColumnElement[bool]:
     return DeliveryRow.state == PENDING
 
 
-def _unheld(now: float) -> ColumnElement[bool]:
-    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until < now)
-
-
 async def next_due(session: AsyncSession, now: float) -> float | None:
     """Return when the next delivery that nobody holds is due, in unix seconds, or None."""
-    return await session.scalar(select(func.min(DeliveryRow.run_at)).where(_waits(), _unheld(now)))
+    return await session.scalar(select(func.min(DeliveryRow.run_at)).where(_waits(), LEASES.unheld(now)))
 
 
 async def claim(session: AsyncSession, claim: Claim) -> list[Delivery]:
@@ -86,7 +81,7 @@ async def claim(session: AsyncSession, claim: Claim) -> list[Delivery]:
     place = func.row_number().over(partition_by=DeliveryRow.target, order_by=(DeliveryRow.run_at, DeliveryRow.id))
     due = (
         select(DeliveryRow.id, DeliveryRow.target, DeliveryRow.run_at, place.label("place"))
-        .where(_waits(), DeliveryRow.run_at <= claim.now, _unheld(claim.now))
+        .where(_waits(), DeliveryRow.run_at <= claim.now, LEASES.unheld(claim.now))
         .cte("due")
     )
     turn = due.c.place + func.coalesce(held.c.busy, 0)
@@ -101,7 +96,7 @@ async def claim(session: AsyncSession, claim: Claim) -> list[Delivery]:
     ids = (
         await session.scalars(
             update(DeliveryRow)
-            .where(DeliveryRow.id.in_(select(chosen.c.id)), _waits(), _unheld(claim.now))
+            .where(DeliveryRow.id.in_(select(chosen.c.id)), _waits(), LEASES.unheld(claim.now))
             .values(lease_owner=claim.owner, lease_until=claim.now + claim.lease, fence=DeliveryRow.fence + 1)
             .returning(DeliveryRow.id)
             .execution_options(synchronize_session=False)
@@ -181,57 +176,5 @@ async def send_off(session: AsyncSession, delivery_id: str, now: float) -> None:
         update(DeliveryRow)
         .where(DeliveryRow.id == delivery_id)
         .values(state=PENDING, run_at=now, failures=0, fence=DeliveryRow.fence + 1, lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def give_back(session: AsyncSession, work: Delivery, run_at: float) -> None:
-    """Hand a delivery back after a step that went wrong."""
-    await session.execute(
-        update(DeliveryRow)
-        .where(DeliveryRow.id == work.id, DeliveryRow.fence == work.fence, _waits())
-        .values(run_at=run_at, lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def renew(session: AsyncSession, owner: str, ids: Collection[str], until: float) -> None:
-    """Extend the leases that `owner` holds on the deliveries it is really working on."""
-    await session.execute(
-        update(DeliveryRow)
-        .where(DeliveryRow.lease_owner == owner, DeliveryRow.id.in_(ids))
-        .values(lease_until=until)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def release(session: AsyncSession, owner: str | None = None) -> None:
-    """Hand back the leases of `owner`, or (None) everybody's: on one node nobody else can be alive at the start."""
-    whose = DeliveryRow.lease_owner.is_not(None) if owner is None else DeliveryRow.lease_owner == owner
-    await session.execute(
-        update(DeliveryRow)
-        .where(whose)
-        .values(lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def take_over(session: AsyncSession, now: float) -> None:
-    """Take back every lease. Nothing waits longer than the longest pause, or the date was set back meanwhile."""
-    await release(session)
-    await session.execute(
-        update(DeliveryRow)
-        .where(DeliveryRow.run_at > now + _LONGEST_WAIT)
-        .values(run_at=now + _LONGEST_WAIT)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def put_off(session: AsyncSession, seconds: float) -> None:
-    """Move every moment that lies ahead, because the clock is about to jump by as much."""
-    await session.execute(
-        update(DeliveryRow)
-        .where(DeliveryRow.run_at.is_not(None))
-        .values(run_at=DeliveryRow.run_at + seconds, lease_until=DeliveryRow.lease_until + seconds)
         .execution_options(synchronize_session=False)
     )

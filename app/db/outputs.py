@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 
 from app.db import webhooks
+from app.db.leases import Leases
 from app.db.settlement import settle
 from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.db.leases import Claim
     from app.domain.jobs import Transition
     from app.domain.plain import Json
     from app.domain.sizing import ParameterWarning
 
 
 _LONGEST_REST = 660.0  # seconds: what a provider may ask for, and the longest pause of our own
+LEASES = Leases(OutputRow, _LONGEST_REST, moments=("deadline",))
 
 
 _SHOWN = (
@@ -54,16 +57,6 @@ _PARTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who claims, when (unix seconds), for how long (seconds) and how many at most."""
-
-    owner: str
-    now: float
-    lease: float
-    limit: int
-
-
 def _due(states: Collection[State] | None) -> ColumnElement[bool]:
     """Select the rows of a lane: by state, or (None) those that wait for cleanup."""
     return OutputRow.cleanup.is_(True) if states is None else OutputRow.state.in_(sorted(states))
@@ -73,7 +66,7 @@ async def claim(session: AsyncSession, states: Collection[State] | None, claim: 
     """Take due rows of a lane: lease them and raise their fence."""
     due = (
         select(OutputRow.id)
-        .where(_due(states), OutputRow.run_at <= claim.now, _unheld(claim.now))
+        .where(_due(states), OutputRow.run_at <= claim.now, LEASES.unheld(claim.now))
         .order_by(OutputRow.run_at)
         .limit(claim.limit)
         .with_for_update(skip_locked=True)  # Postgres: what another replica is claiming is not waited for
@@ -125,13 +118,11 @@ def job_of(row: OutputRow, created_at: float, order: dict[str, Json]) -> Job:
     )
 
 
-def _unheld(now: float) -> ColumnElement[bool]:
-    return or_(OutputRow.lease_until.is_(None), OutputRow.lease_until < now)
-
-
 async def next_due(session: AsyncSession, states: Collection[State] | None, now: float) -> float | None:
     """Return when the lane's next row that nobody holds is due, in unix seconds, or None."""
-    statement = select(func.min(OutputRow.run_at)).where(_due(states), _unheld(now), OutputRow.run_at.is_not(None))
+    statement = select(func.min(OutputRow.run_at)).where(
+        _due(states), LEASES.unheld(now), OutputRow.run_at.is_not(None)
+    )
     return await session.scalar(statement)
 
 
@@ -311,66 +302,3 @@ async def live_ids(session: AsyncSession) -> tuple[set[str], set[str]]:
     live = select(OutputRow.id, OutputRow.video_id).where(OutputRow.state.in_(sorted(LIVE)))
     rows = (await session.execute(live)).all()
     return {row.id for row in rows}, {row.video_id for row in rows}
-
-
-async def give_back(session: AsyncSession, job: Job, run_at: float) -> None:
-    """Hand a row back after a step that went wrong, in whatever state the step has left it."""
-    await session.execute(
-        update(OutputRow)
-        .where(OutputRow.id == job.id, OutputRow.fence == job.fence)
-        .values(run_at=run_at, lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def renew(session: AsyncSession, owner: str, ids: Collection[str], until: float) -> None:
-    """Extend the leases that `owner` holds on the rows it is really working on."""
-    await session.execute(
-        update(OutputRow)
-        .where(OutputRow.lease_owner == owner, OutputRow.id.in_(ids))
-        .values(lease_until=until)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def release(session: AsyncSession, owner: str) -> None:
-    """Hand back the leases of `owner`."""
-    await session.execute(
-        update(OutputRow)
-        .where(OutputRow.lease_owner == owner)
-        .values(lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def take_over(session: AsyncSession, now: float) -> None:
-    """Take back every lease: on one node nobody else can be alive at the start.
-
-    Nothing waits longer than the longest rest, or the date was set back meanwhile.
-    """
-    await session.execute(
-        update(OutputRow)
-        .where(OutputRow.lease_owner.is_not(None))
-        .values(lease_owner=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-    await session.execute(
-        update(OutputRow)
-        .where(OutputRow.run_at > now + _LONGEST_REST)
-        .values(run_at=now + _LONGEST_REST)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def put_off(session: AsyncSession, seconds: float) -> None:
-    """Move every moment that lies ahead, because the clock is about to jump by as much."""
-    await session.execute(
-        update(OutputRow)
-        .where(OutputRow.run_at.is_not(None))
-        .values(
-            run_at=OutputRow.run_at + seconds,
-            lease_until=OutputRow.lease_until + seconds,
-            deadline=OutputRow.deadline + seconds,
-        )
-        .execution_options(synchronize_session=False)
-    )

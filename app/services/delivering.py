@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.deliveries import Delivery
-    from app.db.outputs import Claim
+    from app.db.leases import Claim
     from app.db.tables import EventRow
     from app.domain.plain import Json
     from app.services.context import Context

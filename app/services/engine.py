@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.db import outputs
+from app.db.leases import Claim
 from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
 from app.media.errors import StoreFault
@@ -126,7 +126,7 @@ class Engine:
         free = lane.slots - len(lane.busy)
         if free <= 0:
             return None
-        claim = outputs.Claim(self._owner, self._clock(), self._lease, free)
+        claim = Claim(self._owner, self._clock(), self._lease, free)
         async with self._database.read() as session:
             due = await lane.next_due(session, claim.now)
         if due is None or due > claim.now:
@@ -158,7 +158,7 @@ class Engine:
     async def _give_back(self, lane: Lane, work: Work, seconds: float) -> None:
         run_at = self._clock() + seconds
         with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
-            await self._database.write(lambda session: lane.table.give_back(session, work, run_at))
+            await self._database.write(lambda session: lane.leases.give_back(session, work, run_at))
 
     async def _sweep_forever(self) -> None:
         """Remove now and then what killed processes left; one replica does it for all."""

@@ -8,49 +8,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.db import deliveries, outputs, webhooks
+from app.db.leases import Claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.db.outputs import Claim
+    from app.db.leases import Claim, Leases
     from app.domain.jobs import Job, State
     from app.services.delivering import Delivering
 
 
-class Work(Protocol):
+class Work(Claimed, Protocol):
     """A claimed row: an output, or a delivery."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
 
     @property
     def facts(self) -> Mapping[str, object]:
         """Say in the log which one it is."""
 
 
-class Table(Protocol):
-    """The module of a table that is a queue: `db.outputs`, `db.deliveries`."""
-
-    async def give_back(self, session: AsyncSession, work: Any, run_at: float, /) -> None:  # noqa: ANN401 - what its lane claims
-        """Hand a row back after a step that went wrong."""
-
-    async def renew(self, session: AsyncSession, owner: str, ids: Collection[str], until: float, /) -> None:
-        """Extend the leases of `owner` on these rows."""
-
-    async def release(self, session: AsyncSession, owner: str, /) -> None:
-        """Hand back the leases of `owner`."""
-
-    async def take_over(self, session: AsyncSession, now: float, /) -> None:
-        """Take back every lease."""
-
-    async def put_off(self, session: AsyncSession, seconds: float, /) -> None:
-        """Move every moment that lies ahead."""
-
-
-_TABLES: tuple[Table, ...] = (outputs, deliveries)
+_QUEUES: tuple[Leases, ...] = (outputs.LEASES, deliveries.LEASES)
 
 
 @dataclass(eq=False)
@@ -58,7 +36,7 @@ class Lane:
     """One kind of work: which rows, how many at once, and what to do with each."""
 
     name: str
-    table: Table
+    leases: Leases
     next_due: Callable[[AsyncSession, float], Awaitable[float | None]]
     take: Callable[[AsyncSession, Claim], Awaitable[Sequence[Work]]]
     slots: int
@@ -69,12 +47,12 @@ class Lane:
 
 def output_lane(name: str, states: frozenset[State] | None, slots: int, step: Callable[[Job], Awaitable[None]]) -> Lane:
     """Make a lane of outputs in these states, or (None) of those that wait for cleanup."""
-    return Lane(name, outputs, partial(_next_due, states), partial(_claim, states), slots, step)
+    return Lane(name, outputs.LEASES, partial(_next_due, states), partial(_claim, states), slots, step)
 
 
 def delivery_lane(delivering: Delivering, slots: int) -> Lane:
     """Make the lane of webhooks."""
-    return Lane("deliver", deliveries, deliveries.next_due, delivering.claim, slots, delivering.deliver)
+    return Lane("deliver", deliveries.LEASES, deliveries.next_due, delivering.claim, slots, delivering.deliver)
 
 
 async def _next_due(states: frozenset[State] | None, session: AsyncSession, now: float) -> float | None:
@@ -87,26 +65,26 @@ async def _claim(states: frozenset[State] | None, session: AsyncSession, claim: 
 
 async def take_over(session: AsyncSession, now: float) -> None:
     """Take back every lease: on one node nobody else can be alive at the start."""
-    for table in _TABLES:
-        await table.take_over(session, now)
+    for leases in _QUEUES:
+        await leases.take_over(session, now)
 
 
 async def release(session: AsyncSession, owner: str) -> None:
     """Hand back every lease of `owner`."""
-    for table in _TABLES:
-        await table.release(session, owner)
+    for leases in _QUEUES:
+        await leases.release(session, owner)
 
 
 async def renew(session: AsyncSession, owner: str, lanes: Sequence[Lane], until: float) -> None:
     """Extend the leases that `owner` holds on what these lanes are really working on."""
-    for table in _TABLES:
-        ids = {row_id for lane in lanes if lane.table is table for row_id in lane.busy.values()}
+    for leases in _QUEUES:
+        ids = {row_id for lane in lanes if lane.leases is leases for row_id in lane.busy.values()}
         if ids:
-            await table.renew(session, owner, ids, until)
+            await leases.renew(session, owner, ids, until)
 
 
 async def put_off(session: AsyncSession, seconds: float) -> None:
     """Move every moment that is measured against now, because the clock is about to jump by as much."""
-    for table in _TABLES:
-        await table.put_off(session, seconds)
+    for leases in _QUEUES:
+        await leases.put_off(session, seconds)
     await webhooks.put_off(session, seconds)

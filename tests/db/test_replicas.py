@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, text
 
 from app.db import outputs, submissions
+from app.db.leases import Claim
 from app.db.postgres import PostgresDatabase
 from app.db.tables import OutputRow, VideoRow
 from app.domain import jobs
@@ -31,7 +32,7 @@ PATIENCE = 20.0  # seconds; what waits for a lock that is never freed waits long
 def claim(
     owner: str, limit: int, now: float = NOW + 1, state: State = State.QUEUED
 ) -> Callable[[AsyncSession], Awaitable[list[Job]]]:
-    return partial(outputs.claim, states=(state,), claim=outputs.Claim(owner, now, 30.0, limit))
+    return partial(outputs.claim, states=(state,), claim=Claim(owner, now, 30.0, limit))
 
 
 async def claimed(
@@ -118,7 +119,7 @@ async def test_who_was_overtaken_writes_nothing(postgres: Database, replica: Dat
     end = jobs.failed(stale, "timeout", "too late", NOW)
     assert not await postgres.write(partial(outputs.apply, transition=end))
     assert (await status(postgres, "v"), (await rows(postgres))[0].fence) == ("queued", fresh.fence)
-    await postgres.write(partial(outputs.give_back, job=stale, run_at=NOW + 99))
+    await postgres.write(partial(outputs.LEASES.give_back, work=stale, run_at=NOW + 99))
     assert (await rows(postgres))[0].lease_owner == "two"
     assert await replica.write(partial(outputs.apply, transition=jobs.begin_submit(fresh)))
 
@@ -127,9 +128,9 @@ async def test_a_lease_is_only_renewed_by_who_has_it(postgres: Database, replica
     await postgres.write(partial(add_video, video_id="v", outputs=1, now=NOW))
     (job,) = await claimed(postgres, "one", 1)
     await claimed(replica, "two", 1, NOW + 32)
-    await postgres.write(partial(outputs.renew, owner="one", ids={job.id}, until=NOW + 999))
+    await postgres.write(partial(outputs.LEASES.renew, owner="one", ids={job.id}, until=NOW + 999))
     assert (await rows(postgres))[0].lease_until == NOW + 62
-    await postgres.write(partial(outputs.release, owner="one"))
+    await postgres.write(partial(outputs.LEASES.release, owner="one"))
     assert (await rows(postgres))[0].lease_owner == "two"
 
 

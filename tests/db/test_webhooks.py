@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from app.db import deliveries, outputs, webhooks
+from app.db.leases import Claim
 from app.db.tables import DeliveryRow, EndpointRow, EventRow, OutputRow, VideoRow
 from app.domain import jobs
 from app.domain.jobs import UNKNOWN
@@ -41,7 +42,7 @@ async def prepare(database: Database, *endpoints: str, n: int = 1) -> None:
 
 
 async def claim_outputs(database: Database) -> list[Job]:
-    claim = outputs.Claim("me", NOW + 9, 30.0, 99)
+    claim = Claim("me", NOW + 9, 30.0, 99)
     return await database.write(partial(outputs.claim, states=jobs.LIVE, claim=claim))
 
 
@@ -71,7 +72,7 @@ async def rows(database: Database) -> list[DeliveryRow]:
 
 
 async def claim(database: Database, limit: int = 99, now: float = NOW + 99, owner: str = "me") -> list[Delivery]:
-    wanted = outputs.Claim(owner, now, 30.0, limit)
+    wanted = Claim(owner, now, 30.0, limit)
     return await database.write(partial(deliveries.claim, claim=wanted))
 
 
@@ -206,7 +207,7 @@ async def test_whoever_lost_a_delivery_changes_nothing_any_more(database: Databa
     (current,) = await claim(database, now=NOW + 999, owner="other")
     ended = deliveries.Ended("failed", None, 1, [])
     assert not await database.write(partial(deliveries.note, delivery=stale, ended=ended))
-    await database.write(lambda session: deliveries.give_back(session, stale, NOW + 5000))
+    await database.write(lambda session: deliveries.LEASES.give_back(session, stale, NOW + 5000))
     (row,) = await rows(database)
     assert (row.state, row.lease_owner, row.run_at) == ("pending", "other", NOW)
     assert await database.write(partial(deliveries.note, delivery=current, ended=ended))
@@ -215,17 +216,17 @@ async def test_whoever_lost_a_delivery_changes_nothing_any_more(database: Databa
 async def test_leases_are_renewed_released_and_taken_over(database: Database) -> None:
     await add_deliveries(database, "a", 2)
     one, two = await claim(database)
-    await database.write(partial(deliveries.renew, owner="me", ids={one.id}, until=NOW + 5000))
+    await database.write(partial(deliveries.LEASES.renew, owner="me", ids={one.id}, until=NOW + 5000))
     assert {each.id for each in await claim(database, now=NOW + 999, owner="other")} == {two.id}
-    await database.write(partial(deliveries.release, owner="me"))
+    await database.write(partial(deliveries.LEASES.release, owner="me"))
     assert {each.id for each in await claim(database, now=NOW + 1000, owner="third")} == {one.id}
-    await database.write(partial(deliveries.take_over, now=NOW))
+    await database.write(partial(deliveries.LEASES.take_over, now=NOW))
     assert len(await claim(database, now=NOW + 1001)) == 2
 
 
 async def test_after_a_step_back_of_the_clock_nothing_waits_longer_than_the_longest_pause(database: Database) -> None:
     await add_deliveries(database, "a", 1)
-    await database.write(partial(deliveries.take_over, now=NOW - 1e6))
+    await database.write(partial(deliveries.LEASES.take_over, now=NOW - 1e6))
     assert await claim(database, now=NOW - 1e6 + 1.11 * LONGEST_PAUSE)
 
 
@@ -233,7 +234,7 @@ async def test_a_set_clock_moves_what_waits_and_since_when_a_receiver_fails(data
     await prepare(database, "a")
     await add_deliveries(database, "b", 1)
     await database.write(lambda session: webhooks.failed(session, "a", NOW, gone=False))
-    await database.write(partial(deliveries.put_off, seconds=1e6))
+    await database.write(partial(deliveries.LEASES.put_off, seconds=1e6))
     await database.write(partial(webhooks.put_off, seconds=1e6))
     assert {row.run_at for row in await rows(database)} == {NOW + 1e6}
     async with database.read() as session:

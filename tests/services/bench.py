@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.db import outputs
+from app.db.leases import Claim
 from app.db.sqlite import SqliteDatabase
 from app.domain import catalogue
 from app.domain.jobs import LIVE, Job, State
@@ -134,7 +135,7 @@ class Bench:
         return created.video.row.id
 
     async def claim(self, *states: State, owner: str = "bench") -> list[Job]:
-        wanted = outputs.Claim(owner, self.clock(), 30.0, 100)
+        wanted = Claim(owner, self.clock(), 30.0, 100)
         return await self.database.write(partial(outputs.claim, states=states or LIVE, claim=wanted))
 
     async def step(self) -> list[State]:
@@ -151,7 +152,7 @@ class Bench:
         return [job.state for job in jobs]
 
     async def clean_up(self) -> int:
-        wanted = outputs.Claim("bench", self.clock(), 30.0, 100)
+        wanted = Claim("bench", self.clock(), 30.0, 100)
         jobs = await self.database.write(partial(outputs.claim, states=None, claim=wanted))
         await asyncio.gather(*(self.ending.clean_up(job) for job in jobs))
         return len(jobs)

@@ -6,8 +6,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.db import outputs
 from app.db.deliveries import Page
+from app.db.leases import Claim
 from app.domain.webhooks import EVENT_TYPES
 from app.services.webhooks import Webhooks
 from tests.services.bench import OWNER
@@ -40,7 +40,7 @@ async def end_video(bench: Bench, **fields: object) -> str:
 
 async def deliver(bench: Bench) -> int:
     """Make every attempt that is due, and return how many there were."""
-    claim = outputs.Claim("bench", bench.clock(), 30.0, 100)
+    claim = Claim("bench", bench.clock(), 30.0, 100)
     due = await bench.database.write(partial(bench.delivering.claim, claim=claim))
     await asyncio.gather(*map(bench.delivering.deliver, due))
     return len(due)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
+from app.db.session import of_video
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
 from app.providers.base import Indeterminate, Rejected, Transient
@@ -17,6 +20,8 @@ from tests.services.bench import OWNER, Scripted, open_bench
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.domain.jobs import Operation
     from app.providers.base import Order
@@ -55,17 +60,34 @@ class Door:
         self.woken = 0
         self._open = False
         self._callbacks = Callbacks(bench.database, bench.context.providers, bench.clock)
+        self._database = bench.database
+        self._heard: set[str] = set()
         bench.database.listen("work", self._wake)
+        bench.database.listen_to_videos(self._heard.add)
 
     def _wake(self) -> None:
         self.woken += self._open
 
     async def take(self, order: Order, upstream_id: str = "up-1", provider: str = "fal") -> None:
+        await self._hear_all()
         self._open = True
         try:
             await self._callbacks.take(provider, order.submission_id, {}, upstream_id.encode())
         finally:
+            await self._hear_all()
             self._open = False
+
+    async def _hear_all(self) -> None:
+        """Wait for what Postgres has yet to tell: news come after their write, but in order."""
+        mark = uuid4().hex
+        async with asyncio.timeout(10):
+            while mark not in self._heard:
+                await self._database.write(_nothing, news=of_video(mark))
+                await asyncio.sleep(0.01)
+
+
+async def _nothing(_session: AsyncSession) -> None:
+    """Write nothing, for the news alone."""
 
 
 @pytest.fixture

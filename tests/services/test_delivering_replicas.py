@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.db import outputs
+from app.db.leases import Claim
 from app.db.postgres import PostgresDatabase
 from app.domain.webhooks import PER_TARGET
 from app.services.engine import Engine
@@ -60,7 +60,7 @@ async def test_two_replicas_together_take_no_more_than_a_receiver_may_get(replic
         await end_videos(replicas[0], 20, f"https://{host}/")
 
     async def take(replica: Bench, name: str) -> list[Delivery]:
-        claim = outputs.Claim(name, replica.clock(), 30.0, 3)
+        claim = Claim(name, replica.clock(), 30.0, 3)
         return await replica.database.write(partial(replica.delivering.claim, claim=claim))
 
     turns = [(replica, f"engine-{turn}") for turn in range(8) for replica in replicas]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.db import outputs
+from app.db.leases import Claim
 from app.services import lanes
 from app.services.engine import Engine
 from tests.receiver import DROP, HANG, receiving, status
@@ -62,7 +62,7 @@ async def test_what_an_engine_left_when_it_was_killed_is_delivered_by_the_next(
     bench: Bench, receiver: Receiver
 ) -> None:
     await end_video(bench, webhook_url=receiver.url())
-    claim = outputs.Claim("killed", bench.clock(), 30.0, 100)
+    claim = Claim("killed", bench.clock(), 30.0, 100)
     assert await bench.database.write(partial(bench.delivering.claim, claim=claim))
     if bench.database.shared:  # there, the lease must run out
         bench.clock.now += 31

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.db import keys, outputs
+from app.db.leases import Claim, Leases
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow
 from app.domain.errors import GatewayError
@@ -54,7 +55,7 @@ async def until(true: Callable[[], bool]) -> None:
 async def test_a_delete_during_a_cleanup_is_cleaned_up_after(bench: Bench) -> None:
     video_id = await bench.create()
     await bench.videos.cancel(OWNER, video_id)
-    claim = outputs.Claim("bench", bench.clock(), 30.0, 9)
+    claim = Claim("bench", bench.clock(), 30.0, 9)
     (under_way,) = await bench.database.write(partial(outputs.claim, states=None, claim=claim))
     await bench.videos.delete(OWNER, video_id)
     await bench.database.write(partial(outputs.cleaned, job=under_way))
@@ -92,7 +93,7 @@ async def test_a_step_that_raises_is_repeated_from_where_it_got_to(
 async def test_one_failed_renewal_does_not_end_renewing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     renewals: list[set[str]] = []
 
-    async def renew(_session: AsyncSession, owner: str, ids: set[str], until: float) -> None:
+    async def renew(_leases: Leases, _session: AsyncSession, owner: str, ids: set[str], until: float) -> None:
         del owner, until
         renewals.append(ids)
         raise RuntimeError("the disk is full")
@@ -103,7 +104,7 @@ async def test_one_failed_renewal_does_not_end_renewing(bench: Bench, monkeypatc
         await submitting.wait()
         return {"id": "up"}
 
-    monkeypatch.setattr(outputs, "renew", renew)
+    monkeypatch.setattr(Leases, "renew", renew)
     bench.provider.submit = slow  # type: ignore[method-assign,assignment]  # the scripted provider's own
     engine = Engine(bench.context, lease=1.5)
     await engine.start()

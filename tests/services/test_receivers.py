@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from standardwebhooks import Webhook
 
-from app.db import outputs
+from app.db.leases import Claim
 from app.domain.errors import GatewayError
 from app.services.webhooks import Changes
 from tests.receiver import receiving, status
@@ -137,7 +137,7 @@ async def test_another_url_counts_for_what_is_on_its_way(bench: Bench, receiver:
 async def test_a_deleted_endpoint_is_told_nothing_any_more(bench: Bench, receiver: Receiver) -> None:
     endpoint = await add_endpoint(bench, receiver.url())
     await end_video(bench)
-    claim = outputs.Claim("bench", bench.clock(), 30.0, 100)
+    claim = Claim("bench", bench.clock(), 30.0, 100)
     (under_way,) = await bench.database.write(partial(bench.delivering.claim, claim=claim))
     await webhooks_of(bench).delete(OWNER, endpoint.id)
     await bench.delivering.deliver(under_way)  # it had begun

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sqlalchemy import select
 
 from app.db import outputs
+from app.db.leases import Claim
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain import jobs
@@ -160,13 +161,13 @@ class World:
         """End every process, and start one that takes over."""
         self.hands = []
         self.end(self.steps)
-        self.write(partial(outputs.take_over, now=self.bench.clock()))
+        self.write(partial(outputs.LEASES.take_over, now=self.bench.clock()))
 
     def renew(self, engine: str) -> None:
         """Have an engine renew the leases of its steps under way."""
         busy = {step.output for step in self.steps if step.engine == engine}
         until = self.bench.clock() + LEASE
-        self.write(partial(outputs.renew, owner=engine, ids=busy, until=until))
+        self.write(partial(outputs.LEASES.renew, owner=engine, ids=busy, until=until))
 
     def leave(self, *, away: bool) -> None:
         """Take the database away, or bring it back."""
@@ -216,7 +217,7 @@ class World:
         except DatabaseUnavailable:
             assert self.away
             with contextlib.suppress(DatabaseUnavailable):
-                await self.database.write(partial(outputs.give_back, job=job, run_at=bench.clock() + 5))
+                await self.database.write(partial(outputs.LEASES.give_back, work=job, run_at=bench.clock() + 5))
 
     def settle(self) -> None:
         """Let every step go on until it has ended, or waits for the provider or the database."""
@@ -245,7 +246,7 @@ class World:
 
     def claim(self, engine: str, lane: frozenset[State] | None, limit: int = 2) -> list[Hand]:
         now = self.bench.clock()
-        work = partial(outputs.claim, states=lane, claim=outputs.Claim(engine, now, LEASE, limit))
+        work = partial(outputs.claim, states=lane, claim=Claim(engine, now, LEASE, limit))
         claimed = [Hand(engine, job, now + LEASE * 2 / 3) for job in self.write(work) or ()]
         self.hands += claimed
         return claimed
