@@ -9,17 +9,19 @@ from fastapi.responses import JSONResponse
 
 from app.api import docs, schemas
 from app.api.deps import Client, Gateway, Services
-from app.domain.catalogue import Model, ModeSpec
+from app.domain.catalogue import Catalogue, Model, ModeSpec
 from app.domain.formats import frame_size, parse_ratio
 from app.domain.parameters import parameters
+from app.services.permissions import visible
 
 router = APIRouter(tags=["models"])
 
 
 @router.get("/models", response_model=schemas.ModelList, responses=docs.errors())
-async def list_models(gateway: Services, _caller: Client) -> JSONResponse:
-    """List the models that a configured provider offers."""
-    data = [_model(model, gateway) for model in gateway.catalogue.models.values() if _providers(model, gateway)]
+async def list_models(gateway: Services, caller: Client) -> JSONResponse:
+    """List the models that a configured provider offers and the key may use."""
+    seen = visible(caller.limits, gateway.catalogue)
+    data = [_model(model, seen, gateway) for model in seen.models.values() if _providers(model, gateway)]
     return JSONResponse({"object": "list", "data": data})
 
 
@@ -27,13 +29,14 @@ async def list_models(gateway: Services, _caller: Client) -> JSONResponse:
 async def retrieve_model(
     model_id: str,
     gateway: Services,
-    _caller: Client,
+    caller: Client,
     *,
     schema: Annotated[bool, Query(description="Add each parameter's type, values and handling.")] = False,
 ) -> JSONResponse:
-    """Describe one model, by id, alias or provider/model."""
-    model, _pinned = gateway.catalogue.find(model_id)
-    shown = _model(model, gateway)
+    """Describe one model, by id, alias or provider/model; one that the key may not use is unknown."""
+    seen = visible(caller.limits, gateway.catalogue)
+    model, _pinned = seen.find(model_id)
+    shown = _model(model, seen, gateway)
     if schema:
         shown["parameters"] = [
             {
@@ -51,7 +54,7 @@ async def retrieve_model(
     return JSONResponse(shown)
 
 
-def _model(model: Model, gateway: Gateway) -> dict[str, object]:
+def _model(model: Model, seen: Catalogue, gateway: Gateway) -> dict[str, object]:
     providers = _providers(model, gateway)
     offered = [model.offerings[name] for name in providers]
     return {
@@ -61,7 +64,7 @@ def _model(model: Model, gateway: Gateway) -> dict[str, object]:
         "owned_by": model.owner,
         "name": model.name,
         "description": model.description,
-        "aliases": [alias for alias, target in gateway.catalogue.aliases.items() if target == model.id],
+        "aliases": [alias for alias, target in seen.aliases.items() if target == model.id],
         "capabilities": [mode.value for mode in model.modes if any(mode in offer.modes for offer in offered)],
         "modes": [
             _mode(mode.value, spec, [offer.provider for offer in offered if mode in offer.modes])

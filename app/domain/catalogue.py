@@ -95,7 +95,7 @@ class Catalogue:
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
         if near:
             return f" Did you mean {' or '.join(repr(n) for n in near)}?"
-        return f" Known models: {', '.join(self.models)}."
+        return f" Known models: {', '.join(self.models) or 'none'}."
 
 
 class _LocalToml(Data):

@@ -1,14 +1,16 @@
-"""What a key's limits leave of a plan: its models, its providers and, under a budget, what has a price."""
+"""What a key's limits leave: of the catalogue, and of a plan its models, its providers and, under a budget, a price."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from app.domain.catalogue import Catalogue
 from app.domain.errors import GatewayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.domain.catalogue import Model
     from app.domain.limits import Limits
     from app.domain.offers import Offer
     from app.services.routing import Route
@@ -20,6 +22,25 @@ class _Way(Protocol):
 
 
 W = TypeVar("W", bound=_Way)
+
+
+def visible(limits: Limits, catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue as the key sees it: what it may not use is unknown there, and suggested to nobody."""
+    if limits.models is None and limits.providers is None:
+        return catalogue
+    seen = {name: _usable(limits, model) for name, model in catalogue.models.items()}
+    models = {name: model for name, model in seen.items() if model.offerings}
+    return Catalogue(models, {alias: name for alias, name in catalogue.aliases.items() if name in models})
+
+
+def _usable(limits: Limits, model: Model) -> Model:
+    """Leave of a model the offerings that the key may use."""
+    offerings = {
+        provider: offering
+        for provider, offering in model.offerings.items()
+        if limits.admits_provider(provider) and limits.admits_model((model.id, f"{provider}/{model.id}"))
+    }
+    return model.model_copy(update={"offerings": offerings})
 
 
 def check_model(limits: Limits, route: Route) -> None:

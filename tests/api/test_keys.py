@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from app.api import key_schemas as schemas
+from tests.api.holders import client, holder, make
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from tests.serving import Running
 
@@ -60,18 +61,6 @@ def admin(guarded: Running) -> Iterator[httpx.Client]:
         yield http
 
 
-def client(gateway: Running, key: str) -> httpx.Client:
-    return httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
-
-
-def make(admin: httpx.Client, **fields: object) -> dict[str, Any]:
-    answer = admin.post("/v1/keys", json={"name": "a key", **fields})
-    assert answer.status_code == 200, answer.text
-    key: dict[str, Any] = answer.json()
-    schemas.KeyObject.model_validate(key, strict=True)
-    return key
-
-
 def error_of(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
@@ -107,24 +96,24 @@ def test_the_first_key_closes_an_open_gateway(start_gateway: Callable[..., Runni
     gateway = start_gateway()
     made = make(gateway.http, role="admin")
     assert error_of(gateway.http.get("/v1/videos")) == (401, "missing_api_key")
-    with client(gateway, made["key"]) as holder:
-        assert holder.get("/v1/videos").status_code == 200
-        assert holder.delete(f"/v1/keys/{made['id']}").json()["deleted"] is True
-        assert error_of(holder.get("/v1/videos")) == (401, "invalid_api_key")
+    with client(gateway, made["key"]) as http:
+        assert http.get("/v1/videos").status_code == 200
+        assert http.delete(f"/v1/keys/{made['id']}").json()["deleted"] is True
+        assert error_of(http.get("/v1/videos")) == (401, "invalid_api_key")
     assert error_of(gateway.http.get("/v1/videos")) == (401, "missing_api_key"), "no key left does not mean open"
 
 
 def test_a_revoked_key_ends_at_once(guarded: Running, admin: httpx.Client) -> None:
     made = make(admin)
-    with client(guarded, made["key"]) as holder:
-        assert holder.get("/v1/videos").status_code == 200
+    with client(guarded, made["key"]) as http:
+        assert http.get("/v1/videos").status_code == 200
         assert admin.delete(f"/v1/keys/{made['id']}").status_code == 200
-        assert error_of(holder.get("/v1/videos")) == (401, "invalid_api_key")
+        assert error_of(http.get("/v1/videos")) == (401, "invalid_api_key")
     assert error_of(admin.delete(f"/v1/keys/{made['id']}")) == (404, "not_found")
 
 
 def test_a_member_cannot_touch_keys(guarded: Running, admin: httpx.Client) -> None:
-    with client(guarded, make(admin)["key"]) as member:
+    with holder(guarded, admin) as member:
         for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/key_1")):
             answer = member.request(method, path, json={"name": "x"})
             assert error_of(answer) == (403, "permission_denied")
@@ -138,7 +127,7 @@ def test_other_owners_things_are_nowhere_to_be_found(guarded: Running, admin: ht
     character = admin.post("/v1/videos/characters", data={"name": "Fox"}, files=clip).json()["id"]
     file = admin.post("/v1/files", files={"file": clip["video"]}).json()["id"]
     path, prompt = f"/v1/videos/{video['id']}", {"prompt": "x"}
-    with client(guarded, make(admin)["key"]) as stranger:
+    with holder(guarded, admin) as stranger:
         for method, each, body in (
             ("GET", path, None),
             ("DELETE", path, None),
@@ -168,9 +157,9 @@ def test_an_idempotency_key_belongs_to_one_api_key(guarded: Running, admin: http
     body, header = {"prompt": "x", "seconds": 15}, {"idempotency-key": "shared", "x-stainless-retry-count": "1"}
     ids = set()
     for _owner in range(2):
-        with client(guarded, make(admin)["key"]) as holder:
-            made = holder.post("/v1/videos", json=body, headers=header)
+        with holder(guarded, admin) as http:
+            made = http.post("/v1/videos", json=body, headers=header)
             assert "idempotent-replayed" not in made.headers
             ids.add(made.json()["id"])
-            holder.post(f"/v1/videos/{made.json()['id']}/cancel")
+            http.post(f"/v1/videos/{made.json()['id']}/cancel")
     assert len(ids) == 2

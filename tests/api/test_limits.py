@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from app.api import key_schemas as schemas
 from tests.api.creating import PICTURE
+from tests.api.holders import client, holder, make
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from tests.serving import Running
 
@@ -33,24 +34,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def admin(gateway: Running) -> Iterator[httpx.Client]:
     with client(gateway, ADMIN_KEY) as http:
-        yield http
-
-
-def client(gateway: Running, key: str) -> httpx.Client:
-    return httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
-
-
-def make(admin: httpx.Client, **fields: object) -> dict[str, Any]:
-    answer = admin.post("/v1/keys", json={"name": "a key", **fields})
-    assert answer.status_code == 200, answer.text
-    key: dict[str, Any] = answer.json()
-    schemas.KeyObject.model_validate(key, strict=True)
-    return key
-
-
-@contextmanager
-def holder(gateway: Running, admin: httpx.Client, **fields: object) -> Iterator[httpx.Client]:
-    with client(gateway, make(admin, **fields)["key"]) as http:
         yield http
 
 
@@ -135,6 +118,46 @@ def test_a_provider_that_is_not_allowed_is_not_used_even_for_failover(gateway: R
         pinned = http.post("/v1/videos", json={**BODY, "model": "fal/grok-imagine-video"})
         assert error_of(pinned) == (403, "permission_error", "permission_denied")
         http.delete(f"/v1/videos/{video['id']}")
+
+
+def test_a_key_is_shown_the_models_that_it_may_use_and_the_rest_is_as_unknown_as_what_never_was(
+    gateway: Running, admin: httpx.Client
+) -> None:
+    everything = {model["id"]: model for model in admin.get("/v1/models").json()["data"]}
+    with holder(gateway, admin, models=["sora-2", "fal/fal-ai/own"]) as http:  # an alias, and what is in no catalogue
+        (grok,) = http.get("/v1/models").json()["data"]
+        assert grok == everything["grok-imagine-video"]
+        for name in ("grok-imagine-video", "sora-2-2025-10-06", "fal/grok-imagine-video"):
+            assert http.get(f"/v1/models/{name}").json()["id"] == "grok-imagine-video"
+        for name in ("veo-3.1", "fal/veo-3.1", "sora-2-pro", "veo-3.2", "fal/veo-3.2"):
+            answer = http.get(f"/v1/models/{name}?schema=true")
+            assert error_of(answer) == (404, "invalid_request_error", "model_not_found")
+            guess = answer.json()["error"]["message"].removeprefix(f"Model {name!r} not found.")
+            assert guess == NEAR if name == "sora-2-pro" else guess == " Known models: grok-imagine-video."
+    with holder(gateway, admin, models=["fal/fal-ai/own"]) as http:
+        assert http.get("/v1/models").json()["data"] == []
+        assert http.get("/v1/models/veo-3.1").json()["error"]["message"].endswith("Known models: none.")
+
+
+NEAR = " Did you mean 'sora-2' or 'sora-2-2025-12-08' or 'sora-2-2025-10-06'?"  # all of them the key's
+
+
+def test_a_key_is_shown_only_its_own_providers_and_their_prices(gateway: Running, admin: httpx.Client) -> None:
+    everything = {model["id"]: model for model in admin.get("/v1/models").json()["data"]}
+    assert everything["veo-3.1"]["providers"] == ["fal", "local"]
+    with holder(gateway, admin, providers=["fal"]) as http:
+        listed = {model["id"]: model for model in http.get("/v1/models").json()["data"]}
+        assert set(listed) == {name for name, model in everything.items() if "fal" in model["providers"]}
+        veo = http.get("/v1/models/veo-3.1").json()
+        assert veo == listed["veo-3.1"]
+        assert veo["providers"] == ["fal"]
+        assert {name for mode in veo["modes"] for name in mode["providers"]} == {"fal"}
+        assert {price["provider"] for price in veo["prices"]} == {"fal"}
+        assert error_of(http.get("/v1/models/local/veo-3.1"))[::2] == (404, "model_not_found")
+        assert http.get("/v1/models/fal/veo-3.1").json() == veo
+    with holder(gateway, admin, providers=["xai"]) as http:  # which is not configured here
+        assert http.get("/v1/models").json()["data"] == []
+        assert error_of(http.get("/v1/models/veo-3.1"))[::2] == (404, "model_not_found"), "xai does not offer it"
 
 
 def test_a_budget_refuses_with_402_and_the_balance_says_why(gateway: Running, admin: httpx.Client) -> None:

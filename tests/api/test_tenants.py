@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from tests.api.creating import PICTURE
+from tests.api.holders import client
 from tests.receiver import receiving, wait_until
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
     from tests.receiver import Receiver
     from tests.serving import Running
@@ -83,10 +85,6 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
 
 
 ROLES = ("member", "member", "admin")
-
-
-def client(gateway: Running, key: str) -> httpx.Client:
-    return httpx.Client(base_url=gateway.url, headers={"authorization": f"Bearer {key}"}, timeout=60)
 
 
 def routes_of(gateway: Running) -> list[tuple[str, str, set[str]]]:
