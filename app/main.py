@@ -28,7 +28,7 @@ from app.api import (
 )
 from app.api.deps import Gateway
 from app.api.middleware import BodyLimit, RequestContext
-from app.media.fetch import Fetcher
+from app.media.fetch import RESULT_RATE, Fetcher
 from app.services.accounts import Accounts
 from app.services.breakers import Breakers
 from app.services.budgets import Budgets
@@ -170,7 +170,7 @@ async def _services(
         providers=providers,
         store=store,
         inputs=inputs,
-        downloads=Fetcher(download_policy(settings)),
+        downloads=Fetcher(download_policy(settings), RESULT_RATE),
         scratch=scratch,
         clock=clock,
         breakers=Breakers(clock),
@@ -181,6 +181,7 @@ async def _services(
         settle_seconds=settings.settle_seconds,
         keep_seconds=settings.keep_seconds,
         resubmits=frozenset(settings.resubmit_unknown),
+        max_video_bytes=settings.max_video_mb << 20,
         callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
         public_url=settings.public_url,
     )

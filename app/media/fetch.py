@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from app.media.destination import Resolver, shown
-from app.media.errors import MediaError
+from app.media.errors import MediaError, StoreFault
 from app.media.files import new_file
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ _MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PATIENCE = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=5.0)  # s
 _TOTAL_SECONDS = 60.0
+RESULT_RATE = 128 << 10  # bytes per second: what a result, which was paid for, must come at on average
 _CHUNK = 1 << 18  # bytes
+_SPARE = 256 << 20  # bytes of the disk that no download may take: the database and the media need room, too
+_LOOK_AFTER = 64 << 20  # bytes between two looks at the disk, which others fill at the same time
 _BUSY = frozenset({408, 425, 429})
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 
@@ -41,13 +45,20 @@ class FetchedFile:
     size: int
 
 
+class TooLarge(MediaError):
+    """The file is larger than it may be, and will be so the next time."""
+
+
 class Fetcher:
     """Fetch https URLs on public addresses, and whatever `allow` opens.
 
-    Raises MediaError: "url_not_allowed" when policy refuses, "media_unavailable" when the file cannot be had.
+    A download may take 60 s; with `least_rate`, in bytes per second, as much longer as it comes at that rate or faster.
+    Raises MediaError: "url_not_allowed" when policy refuses, "media_unavailable" when the file cannot be had; among
+    these TooLarge.
     """
 
-    def __init__(self, allow: NetworkPolicy) -> None:
+    def __init__(self, allow: NetworkPolicy, least_rate: int | None = None) -> None:
+        self._least_rate = least_rate
         self._resolver = Resolver(allow)
         self._tls = httpx.create_ssl_context()
 
@@ -58,13 +69,15 @@ class Fetcher:
     async def fetch(self, url: str, target: Path, max_bytes: int) -> FetchedFile:
         """Download `url` to `target`, which appears only when it is whole.
 
-        Follows at most 3 redirects and judges each anew. Also raises OSError when `target` cannot be written.
+        Follows at most 3 redirects and judges each anew. Also raises OSError when `target` cannot be written, and
+        StoreFault when the disk has no room for it.
         """
         try:
-            async with asyncio.timeout(_TOTAL_SECONDS), self._client() as client:
-                return await self._follow(client, url, target, max_bytes)
+            async with asyncio.timeout(_TOTAL_SECONDS) as limit, self._client() as client:
+                return await self._follow(client, url, _Saving(url, target, max_bytes, limit, self._least_rate))
         except TimeoutError as error:
-            raise _unavailable(url, f"it took longer than {_TOTAL_SECONDS:g} s", passing=True) from error
+            rate = f", or came slower than {self._least_rate >> 10} KiB/s" if self._least_rate else ""
+            raise _unavailable(url, f"it took longer than {_TOTAL_SECONDS:g} s{rate}", passing=True) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _unavailable(url, _reason(error), passing=isinstance(error, httpx.TransportError)) from error
 
@@ -75,38 +88,72 @@ class Fetcher:
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=_PATIENCE, limits=limits, cookies=cookies)
 
-    async def _follow(self, client: httpx.AsyncClient, url: str, target: Path, max_bytes: int) -> FetchedFile:
+    async def _follow(self, client: httpx.AsyncClient, url: str, saving: _Saving) -> FetchedFile:
         following = url
         for _ in range(_MOST_REDIRECTS + 1):
             destination = await self._resolver.resolve(following)
             response = await client.send(destination.request(client), stream=True)
             try:
                 if response.status_code not in _REDIRECTS:
-                    return await _save(response, url, target, max_bytes)
+                    return await saving.save(response)
                 following = str(destination.url.join(response.headers.get("location", "")))
             finally:
                 await response.aclose()
         raise _unavailable(url, f"it redirects more than {_MOST_REDIRECTS} times")
 
 
-async def _save(response: httpx.Response, url: str, target: Path, max_bytes: int) -> FetchedFile:
-    if response.status_code != httpx.codes.OK:
-        passing = response.status_code in _BUSY or response.is_server_error
-        raise _unavailable(url, f"the server answers with status {response.status_code}", passing=passing)
-    if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise _unavailable(url, "the server compresses the file although it was asked not to")
-    too_large = _unavailable(url, f"the file is larger than {max_bytes / (1 << 20):g} MiB")
-    stated = response.headers.get("content-length", "")
-    if _DECIMAL.fullmatch(stated) and int(stated) > max_bytes:
-        raise too_large
-    size = 0
-    async with new_file(target) as file:
-        async for chunk in response.aiter_raw(_CHUNK):
-            size += len(chunk)
-            if size > max_bytes:
-                raise too_large
-            await file.write(chunk)
-    return FetchedFile(target, response.headers.get("content-type"), size)
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """One download: what it may take, and where it goes. `limit` ends it."""
+
+    url: str
+    target: Path
+    max_bytes: int
+    limit: asyncio.Timeout
+    least_rate: int | None
+
+    async def save(self, response: httpx.Response) -> FetchedFile:
+        """Write the answer's body to the target."""
+        stated = self._judge(response)
+        if stated > self.max_bytes:
+            raise self._too_large()
+        began = asyncio.get_running_loop().time()
+        size, looked_at = 0, -_LOOK_AFTER
+        async with new_file(self.target) as file:
+            async for chunk in response.aiter_raw(_CHUNK):
+                if size - looked_at >= _LOOK_AFTER:
+                    await asyncio.to_thread(_check_room, self.target.parent, max(stated - size, len(chunk)))
+                    looked_at = size
+                size += len(chunk)
+                if size > self.max_bytes:
+                    raise self._too_large()
+                await file.write(chunk)
+                if self.least_rate:
+                    self.limit.reschedule(began + _TOTAL_SECONDS + size / self.least_rate)
+        return FetchedFile(self.target, response.headers.get("content-type"), size)
+
+    def _judge(self, response: httpx.Response) -> int:
+        """Return the length that an answer states, 0 for none. Raises MediaError for one that is no file."""
+        if response.status_code != httpx.codes.OK:
+            passing = response.status_code in _BUSY or response.is_server_error
+            raise _unavailable(self.url, f"the server answers with status {response.status_code}", passing=passing)
+        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise _unavailable(self.url, "the server compresses the file although it was asked not to")
+        stated = response.headers.get("content-length", "")
+        return int(stated) if _DECIMAL.fullmatch(stated) else 0
+
+    def _too_large(self) -> TooLarge:
+        reason = f"the file is larger than {self.max_bytes / (1 << 20):g} MiB"
+        return TooLarge("media_unavailable", _told(self.url, reason))
+
+
+def _check_room(folder: Path, wanted: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free - wanted < _SPARE:
+        raise StoreFault(
+            f"the disk of the data folder has {free >> 20} MiB free, and a download of {-(-wanted >> 20)} MiB has to "
+            f"leave {_SPARE >> 20}"
+        )
 
 
 def _reason(error: Exception) -> str:
@@ -120,4 +167,8 @@ def _reason(error: Exception) -> str:
 
 
 def _unavailable(url: str, reason: str, *, passing: bool = False) -> MediaError:
-    return MediaError("media_unavailable", f"{shown(httpx.URL(url))} cannot be fetched: {reason}.", passing=passing)
+    return MediaError("media_unavailable", _told(url, reason), passing=passing)
+
+
+def _told(url: str, reason: str) -> str:
+    return f"{shown(httpx.URL(url))} cannot be fetched: {reason}."

@@ -1,7 +1,7 @@
 """The process that draws pictures of one video.
 
 `{"path", "thumbnail", "spritesheet"}` (file names to write) gives the fields of `VideoFacts`; `{"path", "frame"}`
-writes one full-size PNG instead.
+writes one full-size PNG instead. `"cpu_seconds"` is how long it may compute, where that is more than usual.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageStat
 
 from app.children import main
-from app.media.limits import limit_resources
+from app.media.limits import CPU_SECONDS, limit_resources
 from app.media.video_reader import Facts, Video, open_video, public_facts, read_facts, refusal
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _THUMBNAILS = ((640, 80), (640, 50), (480, 40), (320, 30))  # (px, WebP quality)
 
 def draw(request: dict[str, Json], _tell: Callable[[dict[str, Json]], None]) -> dict[str, Json]:
     """Write the pictures that are asked for."""
-    limit_resources()
+    limit_resources(int(str(request.get("cpu_seconds", CPU_SECONDS))))
     with open_video(str(request["path"])) as video:
         facts = read_facts(video)
         if "frame" in request:

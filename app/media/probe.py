@@ -11,13 +11,16 @@ from pydantic import TypeAdapter
 
 from app import children
 from app.media.errors import MediaError
+from app.media.limits import CPU_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from app.domain.plain import Json
 
 _WALL_SECONDS = 20.0
+_SLOWEST_READ = 10 << 20  # bytes per second of a disk: a large result is read to its end
 _CHILDREN_AT_ONCE = 2
 
 # One semaphore per event loop: an asyncio semaphore works in one only, and a process may run several.
@@ -77,10 +80,19 @@ async def inspect_video(path: Path) -> VideoFacts:
 
 
 async def make_pictures(video: Path, folder: Path) -> Pictures:
-    """Draw `thumbnail.webp` and `spritesheet.jpg` into the existing `folder`; raise what `inspect_video` raises."""
+    """Draw `thumbnail.webp` and `spritesheet.jpg` into the existing `folder`; a large video may take longer.
+
+    Raises what `inspect_video` raises, and FileNotFoundError.
+    """
     thumbnail, spritesheet = folder / "thumbnail.webp", folder / "spritesheet.jpg"
-    request = {"path": str(video), "thumbnail": str(thumbnail), "spritesheet": str(spritesheet)}
-    facts = _VIDEO_FACTS.validate_python(await _run("video", "app.media.pictures_child", request))
+    more = (await asyncio.to_thread(video.stat)).st_size / _SLOWEST_READ
+    request: dict[str, Json] = {
+        "path": str(video),
+        "thumbnail": str(thumbnail),
+        "spritesheet": str(spritesheet),
+        "cpu_seconds": CPU_SECONDS + int(more),
+    }
+    facts = _VIDEO_FACTS.validate_python(await _run("video", "app.media.pictures_child", request, more))
     return Pictures(facts, thumbnail, spritesheet)
 
 
@@ -89,11 +101,13 @@ async def grab_frame(video: Path, target: Path) -> None:
     await _run("video", "app.media.pictures_child", {"path": str(video), "frame": str(target)})
 
 
-async def _run(kind: Literal["image", "video"], module: str, request: dict[str, str]) -> dict[str, Json]:
+async def _run(
+    kind: Literal["image", "video"], module: str, request: Mapping[str, Json], more: float = 0
+) -> dict[str, Json]:
     places = _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_CHILDREN_AT_ONCE))
     async with places:
         try:
-            return await children.run(module, request, timeout=_WALL_SECONDS)
+            return await children.run(module, request, timeout=_WALL_SECONDS + more)
         except children.ChildError as error:
             code: Literal["invalid_image", "invalid_video"] = "invalid_image" if kind == "image" else "invalid_video"
             if error.code == code:

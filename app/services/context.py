@@ -42,7 +42,7 @@ class Context:
 
     `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
     submission is looked for; `resubmits` are the providers for which the operator has it sent again then;
-    `keep_seconds` is how long a finished video is kept (None: for ever);
+    `keep_seconds` is how long a finished video is kept (None: for ever); `max_video_bytes` is the largest result taken;
     `callback_base` is our own address where providers can reach us, `public_url` where clients do, if that was said.
     """
 
@@ -63,6 +63,7 @@ class Context:
     callback_base: str | None = None
     public_url: str | None = None
     resubmits: frozenset[str] = frozenset()
+    max_video_bytes: int = 16 << 30
 
     async def persist(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Write what must not be forgotten: while the database is away, it is tried again and again."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from app.domain import jobs
 from app.domain.jobs import Media
+from app.media.bucket import faults
 from app.media.errors import MediaError
+from app.media.fetch import TooLarge
 from app.media.probe import make_pictures
 from app.services.attempts import entry
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from app.media.probe import Pictures
     from app.services.context import Context
 
-_DOWNLOAD_LIMIT = 2 << 30  # bytes of one result
 _RESULT = "result.mp4"
 _TRIES = 6
 _PATIENT_TRIES = 150  # of a server that has trouble: about a day
@@ -48,7 +49,8 @@ class Storing:
             await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
         except MediaError as error:
             (folder / _RESULT).unlink(missing_ok=True)  # fetched anew: this one may be broken
-            await self._repeat(job, error.message, _PATIENT_TRIES if error.passing else _TRIES)
+            most = 1 if isinstance(error, TooLarge) else _PATIENT_TRIES if error.passing else _TRIES
+            await self._repeat(job, error.message, most)
             return
         except FileNotFoundError:  # a cancel or a delete has removed the scratch folder under us
             await self._repeat(job, "Its file is gone.", _TRIES)
@@ -58,13 +60,14 @@ class Storing:
             await context.store.delete_prefix(key)
 
     async def _source(self, job: Job, folder: Path) -> Path:
-        """Return the result as a file on this machine."""
+        """Return the result as a file on this machine. A disk that is full is waited for: that is StoreFault."""
         result = job.result or {}
         if result.get("path"):
             return Path(str(result["path"]))
         target = folder / _RESULT
         if not target.exists():  # fetched, and not stored, when the media store failed; links die
-            await self.context.downloads.fetch(str(result.get("url")), target, _DOWNLOAD_LIMIT)
+            with faults():
+                await self.context.downloads.fetch(str(result.get("url")), target, self.context.max_video_bytes)
         return target
 
     async def _repeat(self, job: Job, message: str, most: int) -> None:

@@ -31,7 +31,7 @@ def main() -> None:
     if wanted := os.environ.get("CRASH_AT"):
         failpoints.install(wanted)
     if os.environ.get("CRASH_PICTURES") == "inside":
-        setattr(pictures_child, "limit_resources", lambda: None)  # noqa: B010 - meant for a process of its own
+        setattr(pictures_child, "limit_resources", lambda _seconds: None)  # noqa: B010 - meant for a process of its own
         setattr(probe, "children", SimpleNamespace(run=_inside, ChildError=ChildError))  # noqa: B010
     cli.main()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lift the limits: they would stay on the process that runs the tests."""
     for module in (image_child, pictures_child, video_child):
-        monkeypatch.setattr(module, "limit_resources", lambda: None)
+        monkeypatch.setattr(module, "limit_resources", lambda *_seconds: None)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
 
 

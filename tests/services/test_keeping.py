@@ -10,6 +10,7 @@ import pytest
 
 from app.media import probe
 from app.media.errors import StoreFault
+from app.media.fetch import TooLarge
 from app.providers.base import Succeeded
 from tests.services.bench import OWNER, Scripted, open_bench
 from tests.upstreams.films import film
@@ -114,6 +115,41 @@ async def test_a_result_that_is_no_video_is_fetched_anew(bench: Bench, monkeypat
     await bench.storing.keep(job)
     bench.clock.now += 60
     await bench.step()
+    assert (await bench.show(job.video_id)).row.status == "completed"
+
+
+async def test_a_result_that_is_too_large_ends_its_video_at_once_and_its_cost_and_address_stay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[int] = []
+
+    async def fetch(_url: str, _target: Path, limit: int) -> None:
+        fetched.append(limit)
+        raise TooLarge("media_unavailable", "https://media.example/made.mp4 cannot be fetched: it is too large.")
+
+    monkeypatch.setattr(bench.context.downloads, "fetch", fetch)
+    job = await rendered(bench, "https://media.example/made.mp4?signed=1")
+    await bench.storing.keep(job)
+    video = await bench.show(job.video_id)
+    assert (video.row.status, video.row.error_code) == ("failed", "media_unavailable")
+    assert "https://media.example/made.mp4 cannot be fetched" in (video.row.error_message or "")
+    assert (video.outputs[0].cost, fetched) == (5, [bench.context.max_video_bytes])
+    assert (video.outputs[0].result or {})["url"] == "https://media.example/made.mp4?signed=1"
+
+
+async def test_a_disk_without_room_for_a_result_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fetch(_url: str, target: Path, _limit: int) -> None:
+        if faults:
+            raise faults.pop()
+        await asyncio.to_thread(write, target)
+
+    monkeypatch.setattr(bench.context.downloads, "fetch", fetch)
+    faults = [OSError(28, "No space left on device"), StoreFault("the disk has 1 MiB free")] * 10
+    job = await rendered(bench, "https://media.example/made.mp4")
+    while faults:
+        with pytest.raises(StoreFault, match=r"No space left on device|1 MiB free"):
+            await bench.storing.keep(job)
+    await bench.storing.keep(job)
     assert (await bench.show(job.video_id)).row.status == "completed"
 
 
