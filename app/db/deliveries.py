@@ -1,7 +1,7 @@
 """Deliveries: the queue of what webhooks are sent. Claiming, noting how an attempt ended, resending.
 
 The same leases and fences as those of outputs (`db.outputs`), and one rule more: each receiver is sent only so much at
-a time, however many processes deliver.
+a time, and so are all receivers of one owner, however many processes deliver.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 
 from app.db.leases import Leases
 from app.db.tables import DeliveryRow, EndpointRow, EventRow
-from app.domain.webhooks import LONGEST_PAUSE, PER_TARGET, SPREAD
+from app.domain.webhooks import LONGEST_PAUSE, PER_OWNER, PER_TARGET, SPREAD
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from app.domain.plain import Json
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
+
+_CHUNK = 2000  # rows that are removed at a time: whoever creates a video waits no longer than for these
 
 LEASES = Leases(DeliveryRow, LONGEST_PAUSE * (1 + SPREAD))
 
@@ -71,25 +73,37 @@ async def next_due(session: AsyncSession, now: float) -> float | None:
 
 
 async def claim(session: AsyncSession, claim: Claim) -> list[Delivery]:
-    """Take due deliveries, few per receiver: lease them and raise their fence. One process at a time may ask."""
+    """Take due deliveries, few per receiver and not all for one owner: lease them and raise their fence.
+
+    Who has the least under way comes first. One process at a time may ask.
+    """
     held = (
-        select(DeliveryRow.target, func.count().label("busy"))
+        select(DeliveryRow.owner, DeliveryRow.target, func.count().label("busy"))
         .where(_waits(), DeliveryRow.lease_until >= claim.now)
-        .group_by(DeliveryRow.target)
+        .group_by(DeliveryRow.owner, DeliveryRow.target)
         .cte("held")
     )
+    helds = select(held.c.owner, func.sum(held.c.busy).label("busy")).group_by(held.c.owner).cte("helds")
     place = func.row_number().over(partition_by=DeliveryRow.target, order_by=(DeliveryRow.run_at, DeliveryRow.id))
     due = (
-        select(DeliveryRow.id, DeliveryRow.target, DeliveryRow.run_at, place.label("place"))
+        select(DeliveryRow.id, DeliveryRow.owner, DeliveryRow.target, DeliveryRow.run_at, place.label("place"))
         .where(_waits(), DeliveryRow.run_at <= claim.now, LEASES.unheld(claim.now))
         .cte("due")
     )
     turn = due.c.place + func.coalesce(held.c.busy, 0)
-    chosen = (
-        select(due.c.id)
+    own = func.row_number().over(partition_by=due.c.owner, order_by=(turn, due.c.run_at, due.c.id))
+    turns = (
+        select(due.c.id, due.c.owner, due.c.run_at, own.label("own"))
         .outerjoin(held, held.c.target == due.c.target)
         .where(turn <= PER_TARGET)
-        .order_by(turn, due.c.run_at)  # the first of each receiver before the second of any
+        .cte("turns")
+    )
+    rank = turns.c.own + func.coalesce(helds.c.busy, 0)
+    chosen = (
+        select(turns.c.id)
+        .outerjoin(helds, helds.c.owner == turns.c.owner)
+        .where(rank <= PER_OWNER)
+        .order_by(rank, turns.c.run_at)  # the first of each owner before the second of any, so with its receivers
         .limit(claim.limit)
         .cte("chosen")
     )
@@ -178,3 +192,12 @@ async def send_off(session: AsyncSession, delivery_id: str, now: float) -> None:
         .values(state=PENDING, run_at=now, failures=0, fence=DeliveryRow.fence + 1, lease_owner=None, lease_until=None)
         .execution_options(synchronize_session=False)
     )
+
+
+async def prune(session: AsyncSession, before: float) -> bool:
+    """Remove some of the ended deliveries made before then (unix seconds); say whether there may be more of them."""
+    old = select(DeliveryRow.id).where(DeliveryRow.created_at < before, DeliveryRow.state != PENDING).limit(_CHUNK)
+    gone = await session.execute(
+        delete(DeliveryRow).where(DeliveryRow.id.in_(old)).execution_options(synchronize_session=False)
+    )
+    return bool(gone.rowcount == _CHUNK)  # type: ignore[attr-defined]  # as above

@@ -15,6 +15,7 @@ LONGEST_PAUSE = 24 * _HOUR
 SPREAD = 0.1  # of a pause is added at random, so that what failed together does not come back together
 
 PER_TARGET = 4  # deliveries to one receiver at a time: a dead one holds up nobody else
+PER_OWNER = 64  # deliveries of one API key at a time: many dead ones of its hold up no other key
 HISTORY_LIMIT = 30  # attempts that the log keeps of one delivery
 
 GONE = 410  # the status by which a receiver asks not to be called any more

@@ -18,6 +18,7 @@ import structlog
 from app.db.leases import Claim
 from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
+from app.domain.webhooks import PER_OWNER
 from app.media.errors import StoreFault
 from app.services import lanes
 from app.services.delivering import Delivering
@@ -62,7 +63,7 @@ class Engine:
             output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
             output_lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
             output_lane("cleanup", None, 16, self._ending.clean_up),
-            delivery_lane(Delivering(context), 64),
+            delivery_lane(Delivering(context), 4 * PER_OWNER),
         )
 
     async def start(self) -> None:

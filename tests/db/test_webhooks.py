@@ -13,7 +13,7 @@ from app.db.leases import Claim
 from app.db.tables import DeliveryRow, EndpointRow, EventRow, OutputRow, VideoRow
 from app.domain import jobs
 from app.domain.jobs import UNKNOWN
-from app.domain.webhooks import EVENT_TYPES, LONGEST_PAUSE, PER_TARGET
+from app.domain.webhooks import EVENT_TYPES, LONGEST_PAUSE, PER_OWNER, PER_TARGET
 from tests.db.rows import add_video
 
 if TYPE_CHECKING:
@@ -159,13 +159,16 @@ async def test_a_flagged_video_that_is_adopted_and_fails_again_says_so_once(data
     assert [event.type for event in await events(database)] == ["video.failed"]
 
 
-async def add_deliveries(database: Database, target: str, count: int, since: float = NOW) -> None:
+async def add_deliveries(
+    database: Database, target: str, count: int, since: float = NOW, *, hosts: int = 1, owner: str = "o"
+) -> None:
     async def work(session: AsyncSession) -> None:
         for number in range(count):
             video_id = f"{target}-{number}"
             await add_video(session, video_id, 1, NOW)
-            where = f"https://{target}.example/{number}"
-            await session.execute(update(VideoRow).where(VideoRow.id == video_id).values(webhook_url=where))
+            host = target if hosts == 1 else f"{target}-{number % hosts}"
+            which = {"webhook_url": f"https://{host}.example/{number}", "owner": owner}
+            await session.execute(update(VideoRow).where(VideoRow.id == video_id).values(**which))
             await outputs.cancel(session, video_id, since + number)
 
     await database.write(work)
@@ -178,6 +181,29 @@ async def test_a_receiver_is_sent_only_so_much_at_a_time_and_holds_nobody_up(dat
     assert sorted(each.row.target for each in taken) == ["o dead.example"] * PER_TARGET + ["o well.example"] * 2
     assert await claim(database) == []
     assert await deliveries_of(database, taken[0].row.lease_owner) == 6
+
+
+async def test_an_owner_of_many_receivers_is_sent_only_so_much_at_a_time_and_holds_no_other_up(
+    database: Database,
+) -> None:
+    await add_deliveries(database, "dead", 90, hosts=30)
+    taken = await claim(database)
+    assert [each.row.owner for each in taken] == ["o"] * PER_OWNER
+    assert await claim(database) == []
+    await add_deliveries(database, "well", 2, since=NOW + 50, owner="other")
+    assert [each.row.owner for each in await claim(database)] == ["other"] * 2
+    ended = deliveries.Ended("delivered", None, 0, [])
+    assert await database.write(partial(deliveries.note, delivery=taken[0], ended=ended))
+    assert [each.row.owner for each in await claim(database)] == ["o"]
+
+
+async def test_the_owner_with_the_least_under_way_comes_first(database: Database) -> None:
+    await add_deliveries(database, "busy", 12, hosts=4)
+    await claim(database, limit=3)
+    await add_deliveries(database, "calm", 4, since=NOW + 50, owner="other")
+    assert [each.row.owner for each in await claim(database, limit=3)] == ["other"] * 3
+    both = await claim(database, limit=4)
+    assert sorted(each.row.owner for each in both) == ["o", "o", "o", "other"]
 
 
 async def deliveries_of(database: Database, owner: str | None) -> int:

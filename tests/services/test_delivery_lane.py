@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.db.leases import Claim
+from app.db.tables import EndpointRow
+from app.domain.webhooks import EVENT_TYPES, PER_OWNER
 from app.services import lanes
 from app.services.engine import Engine
 from tests.receiver import DROP, HANG, receiving, status
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from tests.receiver import Receiver
     from tests.services.bench import Bench
 
-from tests.services.hooks import DAY, add_endpoint, deliver, end_video, only, until, webhooks_of
+from tests.services.hooks import DAY, add_endpoint, deliver, end_video, log_of, only, until, webhooks_of
 
 
 @pytest.fixture
@@ -53,9 +57,46 @@ async def test_a_dead_receiver_delays_nobody_else(bench: Bench, receiver: Receiv
         took = time.monotonic() - began
         await asyncio.sleep(0.5)
         assert (len(set(receiver.ids)), dead.most_under_way, took < 5) == (10, 4, True)
-        for task in [task for lane in engine._lanes for task in lane.busy]:  # noqa: SLF001 - spares the test 9 s
-            task.cancel()
-        await engine.stop()
+        await leave(engine)
+
+
+async def test_one_keys_many_dead_receivers_do_not_delay_another_keys_only_webhook(
+    bench: Bench, receiver: Receiver
+) -> None:
+    with receiving() as dead:
+        dead.answer = HANG
+        await add_endpoints(bench, 70, dead.url())  # 280 places, if there were no limit
+        for _ in range(8):
+            await end_video(bench)
+        engine = Engine(bench.context, lease=30.0)
+        await engine.start()
+        await until(lambda: dead.under_way == PER_OWNER)
+        began = time.monotonic()
+        video_id = await end_video(bench, owner="key_other", webhook_url=receiver.url())
+        await until(lambda: receiver.got)
+        took = time.monotonic() - began
+        waiting = await log_of(bench, status="pending", limit=1000)
+        assert (took < 3, len(waiting), dead.most_under_way) == (True, 560, PER_OWNER)
+        assert [got.event["data"]["id"] for got in receiver.got] == [video_id]
+        await leave(engine)
+
+
+async def add_endpoints(bench: Bench, count: int, url: str) -> None:
+    """Add as many as only an operator without limits could."""
+    columns = {"owner": OWNER, "name": "dead", "url": url, "secret": "whsec_eA==", "event_types": list(EVENT_TYPES)}
+    rows = [EndpointRow(id=f"we_{number}", created_at=0.0, updated_at=0.0, **columns) for number in range(count)]
+
+    async def work(session: AsyncSession) -> None:
+        session.add_all(rows)
+
+    await bench.database.write(work)
+
+
+async def leave(engine: Engine) -> None:
+    """Stop an engine whose receivers keep silent, without the nine seconds for which it would wait for them."""
+    for task in [task for lane in engine._lanes for task in lane.busy]:  # noqa: SLF001 - there is no other way to them
+        task.cancel()
+    await engine.stop()
 
 
 async def test_what_an_engine_left_when_it_was_killed_is_delivered_by_the_next(
