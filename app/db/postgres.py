@@ -38,6 +38,7 @@ _SERVER_SETTINGS = {
 }
 _COMMAND_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
+_LINE_SECONDS = 30.0  # for a free connection: a crowd that arrives at once is slow, and not refused
 # Connection exception, insufficient resources (disk full), operator intervention, system error, read-only.
 _OUT_OF_ORDER = frozenset({"08", "53", "57", "58", "25"})
 _CLASHES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: the server undid the transaction
@@ -61,7 +62,7 @@ class PostgresDatabase(Database):
             url.set(drivername="postgresql+asyncpg"),
             pool_size=_POOL,
             max_overflow=0,
-            pool_timeout=_CONNECT_SECONDS,
+            pool_timeout=_LINE_SECONDS,
             pool_pre_ping=True,
             # Parameters are prompts and hashes of keys: they have no place in a traceback.
             hide_parameters=True,
@@ -71,7 +72,10 @@ class PostgresDatabase(Database):
                 "server_settings": _SERVER_SETTINGS,
             },
         )
-        self._read = async_sessionmaker(self._engine, expire_on_commit=False)
+        # Each statement sees what is committed by then, in a transaction or not; without one there is no BEGIN and no
+        # ROLLBACK to wait for.
+        reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._read = async_sessionmaker(reading, expire_on_commit=False)
         self._write = async_sessionmaker(self._engine, expire_on_commit=False, autoflush=False)
         self._ahead = time.time() - _steady()
         self._listener: asyncio.Task[None] | None = None

@@ -56,6 +56,25 @@ async def test_a_crash_of_the_server_loses_no_write_that_was_called_done(
     assert done <= await keys(postgres)
 
 
+async def test_a_crowd_waits_in_line_for_a_connection_and_is_refused_only_when_the_line_does_not_move(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_POOL", 1)
+    monkeypatch.setattr(module, "_LINE_SECONDS", 0.3)
+    database = PostgresDatabase(postgres_url)
+
+    async def hold_up(seconds: float) -> None:
+        async with database.read() as session:
+            await session.execute(select(func.pg_sleep(seconds)))
+
+    await hold_up(0)  # now it is connected
+    await asyncio.gather(*(hold_up(0.002) for _ in range(20)))
+    one, other = await asyncio.gather(hold_up(1), hold_up(0), return_exceptions=True)
+    assert one is None
+    assert isinstance(other, DatabaseUnavailable)
+    await database.close()
+
+
 @pytest.fixture
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the listening connection looked at ten times as often."""
