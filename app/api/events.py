@@ -59,7 +59,7 @@ async def video_events(
     mark = mark_of(video)
     if mark.ended and mark.id == last_event_id:
         return Response(status_code=204)  # which ends a browser's reconnecting
-    gateway.feed.check_room()
+    gateway.feed.check_room(caller.owner)
     events = _events(request, gateway, video, last_event_id)
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 
@@ -68,7 +68,7 @@ async def _events(request: Request, gateway: Gateway, video: Video, seen: str | 
     yield _RETRY
     told: dict[str, Json] | None = None
     video_id = video.row.id
-    with gateway.feed.watch(video_id) as watch:
+    with gateway.feed.watch(video.row.owner, video_id) as watch:
         gateway.feed.hear(video_id)  # of what has changed since it was read
         while True:
             watch.mark = mark = mark_of(video)

@@ -54,14 +54,14 @@ def _patience(headers: Mapping[str, str]) -> float:
 async def hold(request: Request, gateway: Gateway, owner: str, video_id: str, seconds: float) -> tuple[Video, bool]:
     """Return a video once it has ended or the time is over, and whether it was waited for all that time.
 
-    Where too many wait already, or the gateway stops, it is returned at once. Raises GatewayError video_not_found,
-    ClientDisconnect.
+    Where too many wait already, or too many of this owner, or the gateway stops, it is returned at once. Raises
+    GatewayError video_not_found, ClientDisconnect.
     """
-    if seconds <= 0 or not gateway.feed.has_room:
+    if seconds <= 0 or not gateway.feed.has_room(owner):
         return await gateway.videos.get(owner, video_id), False
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    with gateway.feed.watch(video_id, only_end=True) as watch:
+    with gateway.feed.watch(owner, video_id, only_end=True) as watch:
         video = await gateway.videos.get(owner, video_id)
         leaving = asyncio.create_task(_follow(request, watch))
         try:

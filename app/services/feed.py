@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MOST_WAITERS = 5000  # of one process; each holds an open connection, and all their ids must fit into one query
+MOST_OF_ONE = 2000  # of them for one API key
 _LOOK_SECONDS = 0.75  # between two looks at every waited-for video, where other processes may change them
 _LOOK_ALONE_SECONDS = 5.0  # the same where only this process does, and so tells itself; whatever was missed is found
 _FAULT_SECONDS = 1.0  # until a look that failed is repeated
@@ -65,13 +67,14 @@ class Watch:
 class Feed:
     """Every watch of this process. `start` before use; `close` lets all who wait go, `stop` ends it."""
 
-    def __init__(self, database: Database, most: int = MOST_WAITERS) -> None:
+    def __init__(self, database: Database, most: int = MOST_WAITERS, most_of_one: int = MOST_OF_ONE) -> None:
         self.closed = False
         self._database = database
         self._most = most
+        self._most_of_one = most_of_one
         self._period = _LOOK_SECONDS if database.shared else _LOOK_ALONE_SECONDS
         self._watches: dict[str, set[Watch]] = {}
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # by owner
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -99,31 +102,34 @@ class Feed:
     @property
     def waiting(self) -> int:
         """Count who waits."""
-        return self._waiting
+        return self._waiting.total()
 
-    @property
-    def has_room(self) -> bool:
-        """Say whether one more may wait."""
-        return not self.closed and self._waiting < self._most
+    def has_room(self, owner: str) -> bool:
+        """Say whether one more may wait for this owner."""
+        return not self.closed and self.waiting < self._most and self._waiting[owner] < self._most_of_one
 
-    def check_room(self) -> None:
+    def check_room(self, owner: str) -> None:
         """Refuse one waiter too many. Raises GatewayError concurrency_limit_exceeded."""
-        if not self.has_room:
-            message = f"{self._waiting} clients wait for videos here already; try again, or poll without waiting."
+        if not self.has_room(owner):
+            mine = self._waiting[owner]
+            whose = f"{mine} clients of this API key" if mine >= self._most_of_one else f"{self.waiting} clients"
+            message = f"{whose} wait for videos here already; try again, or poll without waiting."
             raise GatewayError("concurrency_limit_exceeded", message, retry_after=_RETRY_AFTER)
 
     @contextlib.contextmanager
-    def watch(self, video_id: str, *, only_end: bool = False) -> Iterator[Watch]:
-        """Watch a video while the block runs: begin before reading it, and no change is missed."""
+    def watch(self, owner: str, video_id: str, *, only_end: bool = False) -> Iterator[Watch]:
+        """Watch a video for its owner while the block runs: begin before reading it, and no change is missed."""
         watch = Watch(only_end=only_end)
         self._watches.setdefault(video_id, set()).add(watch)
-        self._waiting += 1
-        if self._waiting == 1:
+        self._waiting[owner] += 1
+        if self.waiting == 1:
             self._wake.set()  # the loop rests while nobody waits
         try:
             yield watch
         finally:
-            self._waiting -= 1
+            self._waiting[owner] -= 1
+            if not self._waiting[owner]:
+                del self._waiting[owner]
             watches = self._watches[video_id]
             watches.remove(watch)
             if not watches:

@@ -129,7 +129,7 @@ class Bench:
     delivering: Delivering
     lease_holds: bool = True
 
-    async def create(self, owner: str = OWNER, **fields: object) -> str:
+    async def create(self, owner: str = OWNER, /, **fields: object) -> str:
         body = {"prompt": "a calm sea", "seconds": 1, "resolution": "480p", **fields}
         created = await self.videos.create(owner, request(**body), body, self.folder, is_retry=False)
         return created.video.row.id

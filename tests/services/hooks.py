@@ -31,7 +31,7 @@ async def add_endpoint(bench: Bench, url: str) -> EndpointRow:
     return await webhooks_of(bench).create(OWNER, "name", url, list(EVENT_TYPES))
 
 
-async def end_video(bench: Bench, owner: str = OWNER, **fields: object) -> str:
+async def end_video(bench: Bench, owner: str = OWNER, /, **fields: object) -> str:
     """Make a video and cancel it."""
     video_id = await bench.create(owner, **fields)
     await bench.videos.cancel(owner, video_id)

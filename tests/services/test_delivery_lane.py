@@ -72,7 +72,7 @@ async def test_one_keys_many_dead_receivers_do_not_delay_another_keys_only_webho
         await engine.start()
         await until(lambda: dead.under_way == PER_OWNER)
         began = time.monotonic()
-        video_id = await end_video(bench, owner="key_other", webhook_url=receiver.url())
+        video_id = await end_video(bench, "key_other", webhook_url=receiver.url())
         await until(lambda: receiver.got)
         took = time.monotonic() - began
         waiting = await log_of(bench, status="pending", limit=1000)
