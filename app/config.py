@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     retention_days: float = Field(
         0, ge=0, le=36500, description="Days after which finished videos are removed; 0 keeps them."
     )
+    request_log_days: float = Field(
+        30, ge=0, le=36500, description="Days for which the request log is kept; 0 keeps none."
+    )
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
@@ -89,6 +92,11 @@ class Settings(BaseSettings):
     def keep_seconds(self) -> float | None:
         """Return how long a finished video is kept, None for ever."""
         return self.retention_days * 86400 or None
+
+    @property
+    def request_log_seconds(self) -> float:
+        """Return how long the request log is kept; 0 is no log."""
+        return self.request_log_days * 86400
 
     @property
     def loopback(self) -> bool:

@@ -21,6 +21,7 @@ from app.api import (
     library,
     models,
     pages,
+    requests,
     submissions,
     usage,
     videos,
@@ -42,6 +43,7 @@ from app.services.links import Links, load_secret
 from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.posting import Poster
+from app.services.request_log import RequestLog
 from app.services.routing import Router
 from app.services.submissions import Submissions
 from app.services.videos import Videos
@@ -123,6 +125,7 @@ def _add_routes(app: FastAPI) -> None:
         keys,
         balance,
         usage,
+        requests,
         submissions,
         webhooks,
         callbacks,
@@ -180,6 +183,7 @@ async def _services(
         poll_seconds=settings.poll_seconds,
         settle_seconds=settings.settle_seconds,
         keep_seconds=settings.keep_seconds,
+        request_log_seconds=settings.request_log_seconds,
         resubmits=frozenset(settings.resubmit_unknown),
         max_video_bytes=settings.max_video_mb << 20,
         callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
@@ -187,6 +191,7 @@ async def _services(
     )
     engine = Engine(context, settings.lease_seconds)
     feed = Feed(database)
+    requests_log = RequestLog(database, settings.request_log_seconds)
     router = Router(known, tuple(providers), settings.default_model)
     planner = Planner(database, router, inputs, pace, settings.routing)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
@@ -203,6 +208,7 @@ async def _services(
         library=Library(database, store, clock),
         accounts=accounts,
         budgets=Budgets(database, clock),
+        request_log=requests_log,
         links=links,
         store=store,
         database=database,
@@ -214,11 +220,13 @@ async def _services(
     )
     try:
         await feed.start()
+        await requests_log.start()
         if role != "api":
             await engine.start()
         yield
     finally:
         await feed.stop()
+        await requests_log.stop()
         if role != "api":
             await engine.stop()
         for provider in providers.values():

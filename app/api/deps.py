@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from app.api import noted
 from app.domain.errors import GatewayError
 from app.services.accounts import Caller
 from app.services.budgets import rate_exceeded
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from app.services.library import Library
     from app.services.links import Links
     from app.services.planning import Planner
+    from app.services.request_log import RequestLog
     from app.services.submissions import Submissions
     from app.services.videos import Videos
     from app.services.webhooks import Webhooks
@@ -49,6 +51,7 @@ class Gateway:
     library: Library
     accounts: Accounts
     budgets: Budgets
+    request_log: RequestLog
     links: Links
     store: MediaStore
     database: Database
@@ -71,6 +74,7 @@ Services = Annotated[Gateway, Depends(get_gateway)]
 async def get_caller(request: Request, gateway: Services) -> Caller:
     """Recognise the caller. Raises GatewayError missing_api_key, invalid_api_key; permission_denied for a reader."""
     caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
+    noted.begin(request, gateway.request_log, caller.owner, gateway.database.clock())
     if caller.role == "reader" and request.method not in ("GET", "HEAD"):
         raise GatewayError("permission_denied", "This API key may only read: it has the role reader.")
     return caller

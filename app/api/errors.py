@@ -11,6 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from app.api.noted import note_error
 from app.db.session import DatabaseUnavailable
 from app.domain.errors import ERRORS, GatewayError, invalid
 from app.media.errors import StoreFault
@@ -67,24 +68,24 @@ def install(app: FastAPI) -> None:
     """Register the handlers."""
 
     @app.exception_handler(GatewayError)
-    async def _gateway(_request: Request, error: GatewayError) -> JSONResponse:
-        return error_response(error, getattr(error, "headers", None))
+    async def _gateway(request: Request, error: GatewayError) -> JSONResponse:
+        return _answer(request, error, getattr(error, "headers", None))
 
     @app.exception_handler(DatabaseUnavailable)
     async def _database(request: Request, fault: DatabaseUnavailable) -> JSONResponse:
         log.error("the database fails", reason=str(fault), method=request.method, path=_path(request))
         message = "The gateway cannot reach its database, or cannot write to it, just now. Try again in a while."
-        return error_response(GatewayError("storage_unavailable", message), {"Retry-After": "5"})
+        return _answer(request, GatewayError("storage_unavailable", message), {"Retry-After": "5"})
 
     @app.exception_handler(StoreFault)
     async def _storage(request: Request, fault: StoreFault) -> JSONResponse:
         log.error("the media store fails", reason=str(fault), method=request.method, path=_path(request))
         message = "The gateway cannot reach its media storage just now. Try again in a while."
-        return error_response(GatewayError("storage_unavailable", message), {"Retry-After": "5"})
+        return _answer(request, GatewayError("storage_unavailable", message), {"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
-    async def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return error_response(_refusal(error.errors()[0]))
+    async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _answer(request, _refusal(error.errors()[0]))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
@@ -96,7 +97,12 @@ def install(app: FastAPI) -> None:
         elif code == "method_not_allowed":
             headers["Allow"] = _allowed(request)
             message = f"{request.method} is not allowed on {_path(request)}. Allowed: {headers['Allow']}."
-        return error_response(GatewayError(code, message), headers)
+        return _answer(request, GatewayError(code, message), headers)
+
+
+def _answer(request: Request, error: GatewayError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    note_error(request.scope, error.code)
+    return error_response(error, headers)
 
 
 def _refusal(found: Mapping[str, Any]) -> GatewayError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
@@ -11,8 +10,6 @@ from app.api import key_schemas as schemas
 from app.api.deps import Admin, Folder, Services
 from app.api.forms import read_body
 from app.api.key_bodies import key_object, read_changes, read_grace, read_new
-
-log = structlog.get_logger()
 
 router = APIRouter(tags=["keys"])
 
@@ -28,8 +25,7 @@ _BODY = ("permission_denied", "invalid_value", "unsupported_value", "unsupported
 async def create_key(request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
     """Make a key. It is shown in this answer and never again; from the first key on, every request needs one."""
     made = read_new(await read_body(request, folder), gateway.catalogue)
-    key, secret = await gateway.accounts.create_key(made.name, made.role, made.limits, made.expires_at)
-    log.info("key made", key=key.id, role=made.role, by=admin.owner)
+    key, secret = await gateway.accounts.create_key(made.name, made.role, made.limits, made.expires_at, by=admin.owner)
     return JSONResponse({**key_object(key, gateway.database.clock()), "key": secret})
 
 
@@ -56,8 +52,7 @@ async def retrieve_key(key_id: str, gateway: Services, _admin: Admin) -> JSONRes
 async def update_key(key_id: str, request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
     """Set a key's name, role, limits or expiry anew, from now on; what is left out stays."""
     body = await read_body(request, folder)
-    key = await gateway.accounts.update_key(key_id, read_changes(body, gateway.catalogue))
-    log.info("key changed", key=key.id, changed=sorted(body), by=admin.owner)
+    key = await gateway.accounts.update_key(key_id, read_changes(body, gateway.catalogue), by=admin.owner)
     return JSONResponse(key_object(key, gateway.database.clock()))
 
 
@@ -70,8 +65,7 @@ async def update_key(key_id: str, request: Request, gateway: Services, admin: Ad
 async def rotate_key(key_id: str, request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
     """Give a key a new secret, shown in this answer only; the old one stays good for `grace_seconds`."""
     grace = read_grace(await read_body(request, folder))
-    key, secret = await gateway.accounts.rotate_key(key_id, grace)
-    log.info("key rotated", key=key.id, grace_seconds=grace, by=admin.owner)
+    key, secret = await gateway.accounts.rotate_key(key_id, grace, by=admin.owner)
     return JSONResponse({**key_object(key, gateway.database.clock()), "key": secret})
 
 
@@ -80,6 +74,5 @@ async def rotate_key(key_id: str, request: Request, gateway: Services, admin: Ad
 )
 async def revoke_key(key_id: str, gateway: Services, admin: Admin) -> JSONResponse:
     """End a key at once."""
-    await gateway.accounts.revoke_key(key_id)
-    log.info("key revoked", key=key_id, by=admin.owner)
+    await gateway.accounts.revoke_key(key_id, by=admin.owner)
     return JSONResponse({"id": key_id, "object": "api_key.deleted", "deleted": True})

@@ -12,6 +12,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from app.api.errors import error_response, internal_error
+from app.api.noted import Answered, finish, note_error
 from app.domain.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ _LONGEST_LENGTH = 18  # digits of a Content-Length
 class RequestContext:
     """Gives each request an id, strips trailing slashes, logs writes and failures, answers 500 in the envelope.
 
-    What a dependency puts into `request.state.answer_headers` is sent with whatever answers the request.
+    What a dependency puts into `request.state.answer_headers` is sent with whatever answers the request; what was
+    noted for the request log is handed to it then.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,7 +46,8 @@ class RequestContext:
         if len(path) > 1 and path.endswith("/"):
             scope["path"] = path.rstrip("/") or "/"
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if _SANE_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+        own_id = f"req_{secrets.token_hex(12)}"
+        request_id = given if _SANE_ID.fullmatch(given) else own_id
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -65,11 +68,18 @@ class RequestContext:
             except Exception:
                 log.exception("request failed", method=scope["method"], path=path)
                 if status == 0:
+                    note_error(scope, "internal_error")
                     await internal_error()(scope, receive, send_with_id)
+                finish(scope, Answered(own_id, request_id, status, _since(started)))
                 return
-            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            milliseconds = _since(started)
+            finish(scope, Answered(own_id, request_id, status, milliseconds))
             level = "info" if scope["method"] not in ("GET", "HEAD") else "debug"
             getattr(log, level)("request", method=scope["method"], path=path, status=status, ms=milliseconds)
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
 
 
 class BodyLimit:
@@ -103,6 +113,7 @@ class BodyLimit:
 
             await self._app(scope, body.receive, answer)
         if body.refusal:  # in place of whatever the app made of it
+            note_error(scope, body.refusal.code)
             await error_response(body.refusal, {"connection": "close"})(scope, receive, send)
 
 

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from app.api import docs, schemas
 from app.api.deps import Client, Folder, Gateway, Maker, Services, base_url
 from app.api.forms import Body, read_body
+from app.api.noted import forget, note
 from app.api.present import executed_by, video_object
 from app.api.queries import ListQuery
 from app.api.waiting import hold, wait_of
@@ -58,6 +59,8 @@ async def get_posted(
     dry_run: Annotated[bool, Query(alias="dryRun", description="Validate and price only; makes no job.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Posted:
     """Read a request for a video. Raises GatewayError."""
+    if dry_run:
+        forget(request)
     return Posted(request, gateway, caller, folder, await read_body(request, folder), dry_run)
 
 
@@ -142,21 +145,25 @@ async def retrieve_video(
 
 
 @router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))
-async def delete_video(video_id: str, gateway: Services, caller: Client) -> JSONResponse:
+async def delete_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
     """Cancel the video if it is live, and remove it with its media."""
     await gateway.videos.delete(caller.owner, video_id)
+    note(request, video_id=video_id)
     return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
 
 
 @router.post("/videos/{video_id}/cancel", response_model=schemas.VideoObject, responses=docs.errors("video_not_found"))
 async def cancel_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
     """Stop a live video; a finished one is returned unchanged."""
-    return _answer(request, gateway, await gateway.videos.cancel(caller.owner, video_id))
+    video = await gateway.videos.cancel(caller.owner, video_id)
+    note(request, video_id=video.row.id)
+    return _answer(request, gateway, video)
 
 
 async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     """Create the video, or only price it."""
     request, gateway, owner, limits = posted.request, posted.gateway, posted.caller.owner, posted.caller.limits
+    note(request, model=wanted.model)
     wanted = _with_own_link(request, gateway, _with_key_of(request, wanted))
     if wanted.webhook_url:
         await gateway.webhooks.check(wanted.webhook_url, "webhook_url")
@@ -168,6 +175,7 @@ async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     created = await gateway.videos.create(
         owner, wanted, posted.body, posted.folder, is_retry=is_retry, base_url=address, limits=limits
     )
+    note(request, model=created.video.row.model, video_id=created.video.row.id)
     headers = {"idempotent-replayed": "true"} if created.replayed else {}
     return _answer(request, gateway, created.video, headers)
 

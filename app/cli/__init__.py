@@ -1,4 +1,4 @@
-"""The `reelgate` command: serve | worker | generate | models | keys | submissions | doctor."""
+"""The `reelgate` command: serve | worker | generate | models | keys | submissions | requests | doctor."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.cli.doctor import doctor
 from app.cli.generate import generate
 from app.cli.keys import keys
 from app.cli.models import models
+from app.cli.requests import requests
 from app.cli.serve import serve, worker
 from app.cli.submissions import submissions
 
@@ -29,6 +30,7 @@ cli.command()(generate)
 cli.command()(models)
 cli.add_typer(keys, name="keys")
 cli.add_typer(submissions, name="submissions")
+cli.command()(requests)
 cli.command()(doctor)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from app.cli.connection import refuse
 from app.cli.terminal import fail
 from app.domain.errors import GatewayError
+from app.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,6 +32,7 @@ def offline(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
             finally:
                 await database.close()
 
+    configure_logs(settings.log_format, settings.log_level)  # the audit trail goes to stderr
     try:
         return asyncio.run(run())
     except StartupError as error:

@@ -93,6 +93,7 @@ def resolve(
 ) -> None:
     """Say what became of one. Saying it again changes nothing; the first word stands."""
     from app.api.submissions import read_resolution  # noqa: PLC0415 - the help should not wait for it
+    from app.services.audit import CLI  # noqa: PLC0415 - as above
 
     said: list[dict[str, object]] = []
     if accepted is not None:
@@ -105,7 +106,7 @@ def resolve(
         fail("say one of --accepted UPSTREAM_ID, --charged DOLLARS and --not-charged")
 
     async def work(service: Submissions) -> dict[str, Any]:
-        return _object(await service.resolve(submission_id, read_resolution(said[0]), "command line"))
+        return _object(await service.resolve(submission_id, read_resolution(said[0]), CLI))
 
     path = f"/v1/submissions/{submission_id}/resolve"
     _show(_ask(base_url, lambda http: http.post(path, json=said[0]), work), as_json=as_json)

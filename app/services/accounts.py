@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from app.db.tables import ApiKeyRow
 from app.domain import key_format
 from app.domain.errors import GatewayError
 from app.domain.limits import UNLIMITED, Limits, Role
+from app.services.audit import CLI, audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +62,10 @@ ADMIN = Caller("admin", "admin")  # the holder of REELGATE_ADMIN_KEY
 
 
 class Accounts:
-    """Recognises callers and manages keys. Keys hold 178 random bits, so a plain SHA-256 keeps them safe at rest."""
+    """Recognises callers and manages keys. Keys hold 178 random bits, so a plain SHA-256 keeps them safe at rest.
+
+    `by` is the key of whoever makes or changes one, for the audit trail.
+    """
 
     def __init__(
         self, database: Database, clock: Callable[[], float], admin_key: str | None, *, required: bool
@@ -134,7 +138,7 @@ class Accounts:
         return caller
 
     async def create_key(
-        self, name: str, role: Role, limits: Limits = UNLIMITED, expires_at: float | None = None
+        self, name: str, role: Role, limits: Limits = UNLIMITED, expires_at: float | None = None, *, by: str = CLI
     ) -> tuple[Key, str]:
         """Make a key and return it and its secret, which is shown only this once."""
         self._check_expiry(expires_at)
@@ -149,6 +153,7 @@ class Accounts:
             await budgets.set_limits(session, row.id, limits, row.created_at)
 
         await self._database.write(work, news="keys")
+        audit("key.create", who=by, target=row.id, role=role)
         await self.load()
         return await self.get_key(row.id), secret
 
@@ -165,24 +170,27 @@ class Accounts:
             raise _unknown(key_id)
         return key
 
-    async def update_key(self, key_id: str, change: Callable[[KeySettings], KeySettings]) -> Key:
+    async def update_key(self, key_id: str, change: Callable[[KeySettings], KeySettings], *, by: str = CLI) -> Key:
         """Set a live key's settings anew; what it has spent stays. Raises GatewayError not_found."""
 
-        async def work(session: AsyncSession) -> None:
+        async def work(session: AsyncSession) -> list[str]:
             row = await keys.lock(session, key_id)
             key = await keys.get(session, key_id)
             if row is None or key is None:
                 raise _unknown(key_id)
-            wanted = change(KeySettings(row.name, _role(row), key.limits, row.expires_at))
+            before = KeySettings(row.name, _role(row), key.limits, row.expires_at)
+            wanted = change(before)
             if wanted.expires_at != row.expires_at:
                 self._check_expiry(wanted.expires_at)
             _set(row, wanted)
             await budgets.set_limits(session, key_id, wanted.limits, self._clock())
+            return _changed(before, wanted)
 
-        await self._database.write(work, news="keys")
+        changed = await self._database.write(work, news="keys")
+        audit("key.update", who=by, target=key_id, changed=changed)
         return await self.get_key(key_id)
 
-    async def rotate_key(self, key_id: str, grace: float) -> tuple[Key, str]:
+    async def rotate_key(self, key_id: str, grace: float, *, by: str = CLI) -> tuple[Key, str]:
         """Give a live key a new secret; the old one is good for `grace` more seconds. Raises GatewayError not_found."""
         secret = _new_secret()
 
@@ -195,12 +203,14 @@ class Accounts:
             await session.flush()
 
         await self._database.write(work, news="keys")
+        audit("key.rotate", who=by, target=key_id, grace_seconds=grace)
         return await self.get_key(key_id), secret
 
-    async def revoke_key(self, key_id: str) -> None:
+    async def revoke_key(self, key_id: str, *, by: str = CLI) -> None:
         """End a key at once. Raises GatewayError not_found."""
         if not await self._database.write(partial(keys.revoke, key_id=key_id, now=self._clock()), news="keys"):
             raise _unknown(key_id)
+        audit("key.revoke", who=by, target=key_id)
         await self.load()
 
     def _check_expiry(self, expires_at: float | None) -> None:
@@ -225,6 +235,12 @@ def _set(row: ApiKeyRow, wanted: KeySettings) -> None:
     row.models = None if limits.models is None else list(limits.models)
     row.providers = None if limits.providers is None else list(limits.providers)
     row.allow_unpriced = limits.allow_unpriced
+
+
+def _changed(before: KeySettings, after: KeySettings) -> list[str]:
+    """Name what is not as it was."""
+    old, new = ({**asdict(each), **asdict(each.limits)} for each in (before, after))
+    return [name for name in new if name != "limits" and new[name] != old[name]]
 
 
 def _role(row: ApiKeyRow) -> Role:

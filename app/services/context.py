@@ -42,7 +42,8 @@ class Context:
 
     `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
     submission is looked for; `resubmits` are the providers for which the operator has it sent again then;
-    `keep_seconds` is how long a finished video is kept (None: for ever); `max_video_bytes` is the largest result taken;
+    `keep_seconds` is how long a finished video is kept (None: for ever), `request_log_seconds` the request log;
+    `max_video_bytes` is the largest result taken;
     `callback_base` is our own address where providers can reach us, `public_url` where clients do, if that was said.
     """
 
@@ -60,6 +61,7 @@ class Context:
     poll_seconds: float | None = None
     settle_seconds: float = 600.0
     keep_seconds: float | None = None
+    request_log_seconds: float = 30 * 86400.0
     callback_base: str | None = None
     public_url: str | None = None
     resubmits: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from app.db import files, outputs, retention, settlement, submissions
+from app.db import deliveries, files, outputs, request_log, retention, settlement, submissions
 from app.domain import jobs, pacing
 from app.domain.jobs import GIVEN_UP, UNKNOWN, State
 from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 24 * 3600.0  # after its deadline or its submission, a job is not asked after any more
 _ORPHAN_AGE = timedelta(hours=1)  # an object is older than the row that names it, but not by that much
+_DELIVERY_SECONDS = 30 * 24 * 3600.0  # after its event, what became of a webhook is not told any more
 _ROOMS = ("inputs", "files", "characters")
 
 
@@ -128,6 +129,7 @@ class Ending:
         context = self.context
         expire = partial(retention.expire, now=context.clock(), keep=context.keep_seconds)
         await context.database.write(expire)
+        await self._prune()
         old = None if everything else datetime.now(UTC) - _ORPHAN_AGE
         folders = list(context.scratch.iterdir())
         found = {prefix: await context.store.names(prefix, older_than=old) for prefix in _ROOMS}
@@ -141,6 +143,16 @@ class Ending:
             for name in names:
                 if name not in (videos if prefix == "inputs" else kept):
                     await context.store.delete_prefix(f"{prefix}/{name}")
+
+    async def _prune(self) -> None:
+        """Remove what is too old of the logs, a part at a time."""
+        context, now = self.context, self.context.clock()
+        for part in (
+            partial(request_log.prune, before=now - context.request_log_seconds),
+            partial(deliveries.prune, before=now - _DELIVERY_SECONDS),
+        ):
+            while await context.database.write(part):
+                pass
 
 
 async def _cleaned(session: AsyncSession, *, job: Job, now: float, expired: bool) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
 from app.db import flagged, outputs, submissions
 from app.domain.errors import GatewayError, invalid
 from app.providers.base import Adopts, Failed, ProviderError
+from app.services.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from app.domain.jobs import Operation
     from app.domain.resolutions import Resolution
     from app.providers.base import Provider
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +44,39 @@ class Submissions:
     async def resolve(self, submission_id: str, resolution: Resolution, by: str) -> Submission:
         """Act on what an operator says became of a flagged submission; saying the same again changes nothing.
 
-        `by` is who says so, for the log. Raises GatewayError: not_found; invalid_value where something else is known
-        of it, or where the provider says otherwise; provider_unavailable where it cannot confirm the job just now.
+        `by` is who says so, for the audit trail. Raises GatewayError: not_found; invalid_value where something else is
+        known of it, or where the provider says otherwise; provider_unavailable where it does not confirm the job now.
         """
         if _known(await self.get(submission_id), resolution):
             return await self.get(submission_id)
         operation = await self._confirm(submission_id, resolution) if resolution.upstream_id else None
 
-        async def work(session: AsyncSession) -> bool:
+        async def work(session: AsyncSession) -> Submission | None:
             found = await _find(session, submission_id)
             await outputs.lock_video(session, found.video.id)
             found = await _find(session, submission_id)
             if _known(found, resolution):
-                return False
+                return None
             if operation is None:
                 await flagged.close(session, found, resolution, self.clock())
             else:
                 await self._adopt(session, found, operation)
-            return True
+            return found
 
         changed = await self.database.write(work, news="work")
-        found = await self.get(submission_id)
         if changed:
-            log.info(
-                "submission resolved",
-                submission=submission_id,
-                video=found.video.id,
-                output=found.output.id,
-                provider=found.row.provider,
+            audit(
+                "submission.resolve",
+                who=by,
+                target=submission_id,
+                video=changed.video.id,
+                output=changed.output.id,
+                provider=changed.row.provider,
                 outcome=resolution.outcome,
                 upstream_id=resolution.upstream_id,
                 cost=resolution.cost,
-                by=by,
             )
-        return found
+        return await self.get(submission_id)
 
     async def _confirm(self, submission_id: str, resolution: Resolution) -> Operation:
         """Ask the provider whether it has the job: after a slip of the pen nobody could undo the resolution."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from app.db.tables import EndpointRow, EventRow
 from app.domain.errors import GatewayError, invalid
 from app.domain.webhooks import COMPLETED
 from app.media.errors import MediaError
+from app.services.audit import audit
 from app.services.delivering import event_body
 from app.services.signing import new_secret, owners_secret, signed_headers
 
@@ -79,6 +80,7 @@ class Webhooks:
             await webhooks.add_endpoint(session, row)
 
         await self.database.write(work)
+        audit("webhook_endpoint.create", who=owner, target=row.id)
         return row
 
     async def get(self, owner: str, endpoint_id: str) -> EndpointRow:
@@ -112,12 +114,15 @@ class Webhooks:
             await session.flush()
 
         await self.database.write(work)
+        given = [name for name, value in asdict(changes).items() if value]
+        audit("webhook_endpoint.update", who=owner, target=endpoint_id, changed=given)
         return await self.get(owner, endpoint_id)
 
     async def delete(self, owner: str, endpoint_id: str) -> None:
         """Forget an endpoint, and what it was sent. Raises GatewayError not_found."""
         await self.get(owner, endpoint_id)
         await self.database.write(partial(webhooks.remove_endpoint, endpoint_id=endpoint_id))
+        audit("webhook_endpoint.delete", who=owner, target=endpoint_id)
 
     async def rotate(self, owner: str, endpoint_id: str, *, keep_old: bool) -> EndpointRow:
         """Give an endpoint a new secret; the old one may go on signing for a day. Raises GatewayError not_found."""
@@ -132,6 +137,7 @@ class Webhooks:
             await session.flush()
 
         await self.database.write(work)
+        audit("webhook_endpoint.rotate_secret", who=owner, target=endpoint_id, keeps_old=keep_old)
         return await self.get(owner, endpoint_id)
 
     async def test(self, owner: str, endpoint_id: str, event_type: str) -> int:

@@ -96,7 +96,7 @@ def refused(answered: httpx.Response) -> tuple[int, str, str | None]:
 
 def told(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Return the log lines about resolutions."""
-    lines = [line for line in capfd.readouterr().err.splitlines() if '"submission resolved"' in line]
+    lines = [line for line in capfd.readouterr().err.splitlines() if '"submission.resolve"' in line]
     return [json.loads(line) for line in lines]
 
 
@@ -137,11 +137,12 @@ def test_an_accepted_submission_is_adopted_and_its_video_is_completed_without_a_
         assert refused(resolve(system, flagged["id"], other)) == (400, "invalid_value", "outcome")
     assert listed(system) == []
     (line,) = told(capfd)
-    assert {name: line[name] for name in ("submission", "outcome", "upstream_id", "by")} == {
-        "submission": flagged["id"],
+    assert {name: line[name] for name in ("event", "target", "outcome", "upstream_id", "who")} == {
+        "event": "audit",
+        "target": flagged["id"],
         "outcome": "accepted",
         "upstream_id": paid.request_id,
-        "by": "open",
+        "who": "open",
     }
 
 
