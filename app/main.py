@@ -28,6 +28,7 @@ from app.api import (
     webhooks,
 )
 from app.api.deps import Gateway
+from app.api.hot import StatusReads
 from app.api.middleware import BodyLimit, RequestContext
 from app.media.fetch import RESULT_RATE, Fetcher
 from app.services.accounts import Accounts
@@ -45,6 +46,7 @@ from app.services.planning import Planner
 from app.services.posting import Poster
 from app.services.request_log import RequestLog
 from app.services.routing import Router
+from app.services.snapshots import Snapshots
 from app.services.submissions import Submissions
 from app.services.videos import Videos
 from app.services.webhooks import Webhooks
@@ -110,6 +112,8 @@ def create_app(settings: Settings, clock: Callable[[], float] | None = None, *, 
     if role != "worker":
         _add_routes(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)
+    if role != "worker":
+        app.add_middleware(StatusReads)
     app.add_middleware(RequestContext)
     return app
 
@@ -199,6 +203,7 @@ async def _services(
     check_access(settings, guarded=accounts.guarded)
     app.state.gateway = Gateway(
         videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, settings.keep_seconds),
+        snapshots=Snapshots(database, clock),
         planner=planner,
         engine=None if role == "api" else engine,
         feed=feed,

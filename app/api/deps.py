@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.services.links import Links
     from app.services.planning import Planner
     from app.services.request_log import RequestLog
+    from app.services.snapshots import Snapshots
     from app.services.submissions import Submissions
     from app.services.videos import Videos
     from app.services.webhooks import Webhooks
@@ -42,6 +43,7 @@ class Gateway:
     """Everything the HTTP surface stands on; `main` puts one on `app.state.gateway`."""
 
     videos: Videos
+    snapshots: Snapshots
     planner: Planner
     engine: Engine | None
     feed: Feed

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from app.api import docs, schemas
 from app.api.deps import Client, Folder, Gateway, Maker, Services, base_url
@@ -26,6 +26,7 @@ from app.domain.references import NamedRef, Url, VideoId, content_link
 from app.domain.requests import VideoRequest, parse
 from app.services.accounts import Caller
 from app.services.planning import Plan
+from app.services.snapshots import Answer, Viewer
 
 router = APIRouter(tags=["videos"])
 
@@ -137,11 +138,20 @@ async def retrieve_video(
     gateway: Services,
     caller: Client,
     wait: Annotated[float | None, Query(ge=0, description=_WAIT_DOC)] = None,
-) -> JSONResponse:
+) -> Response:
     """Retrieve one video; with `wait`, once it has ended."""
     seconds = wait_of(request.headers, wait)
-    video, waited = await hold(request, gateway, caller.owner, video_id, seconds)
-    return _answer(request, gateway, video, poll_ms=_POLL_WAITED_MS if waited else None)
+    if seconds > 0:
+        video, waited = await hold(request, gateway, caller.owner, video_id, seconds)
+        return _answer(request, gateway, video, poll_ms=_POLL_WAITED_MS if waited else None)
+    viewer = Viewer(caller.owner, base_url(request, gateway))
+
+    async def look() -> Answer:
+        video = await gateway.videos.get(viewer.owner, video_id)
+        shown = _answer(request, gateway, video)
+        return Answer(bytes(shown.body), tuple(shown.raw_headers), video.expires_after(gateway.links.clock()))
+
+    return Ready(await gateway.snapshots.read(video_id, viewer, look))
 
 
 @router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))
@@ -206,6 +216,14 @@ def _with_own_link(request: Request, gateway: Gateway, wanted: VideoRequest) -> 
         message = f"{param}: the link has expired or was altered; retrieve its video for a new one."
         raise GatewayError("invalid_video", message, param=param)
     return replace(wanted, video=NamedRef(param, VideoId(link.video_id, link.index, linked=True)))
+
+
+class Ready(Response):
+    """An answer that was made before."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code, self.background = 200, None
+        self.body, self.raw_headers = answer.body, list(answer.headers)
 
 
 def _answer(

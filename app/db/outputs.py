@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from app.db import webhooks
 from app.db.leases import Leases
+from app.db.session import will_change
 from app.db.settlement import settle
 from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
@@ -127,7 +128,8 @@ async def next_due(session: AsyncSession, states: Collection[State] | None, now:
 
 
 async def lock_video(session: AsyncSession, video_id: str) -> None:
-    """See to it that nobody else changes a video or its outputs until this transaction ends."""
+    """See to it that nobody else changes a video or its outputs until this transaction ends, and that this is told."""
+    will_change(session, video_id)
     await session.execute(select(VideoRow.id).where(VideoRow.id == video_id).with_for_update())
 
 
@@ -258,6 +260,7 @@ async def book(session: AsyncSession, job: Job, cost: int | None, story: dict[st
 
     A provider that does not tell (None) is taken to have charged what was estimated.
     """
+    await lock_video(session, job.video_id)
     await session.execute(
         update(OutputRow)
         .where(OutputRow.id == job.id, OutputRow.fence == job.fence, OutputRow.state == State.FAILED)

@@ -143,11 +143,15 @@ class PostgresDatabase(Database):
             return await self._transact(work, news)
 
     async def _transact(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None) -> T:
-        async with self._write() as session, session.begin():
-            result = await work(session)
-            if news:
-                await session.execute(select(func.pg_notify(_CHANNEL, news)))
-            return result
+        session = self._write()
+        try:
+            async with session, session.begin():
+                result = await work(session)
+                if news:
+                    await session.execute(select(func.pg_notify(_CHANNEL, news)))
+                return result
+        finally:
+            self.tell_changes(session)
 
     async def hold(self, session: AsyncSession, name: str) -> None:
         """Take an advisory lock that ends with the transaction."""

@@ -26,6 +26,11 @@ def of_video(video_id: str) -> News:
     return f"{_VIDEO}{video_id}"
 
 
+def will_change(session: AsyncSession, video_id: str) -> None:
+    """Note that this write may change what clients see of a video: this process is told once it has ended."""
+    session.info.setdefault(_VIDEO, set()).add(video_id)
+
+
 class DatabaseUnavailable(Exception):
     """The database does not answer, or cannot write: perhaps it will in a while. Nothing was done."""
 
@@ -83,7 +88,8 @@ class Database(ABC):
     async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Run `work` in a transaction and return its result once that is durable; an exception undoes only `work`.
 
-        `work` may be run again where the database gave up its first run. `news` is told to every process.
+        `work` may be run again where the database gave up its first run. `news` is told to every process, and this one
+        hears of the videos of `will_change` as well, before the caller has its result.
         """
 
     @abstractmethod
@@ -101,6 +107,11 @@ class Database(ABC):
     def listen_to_videos(self, hear: Callable[[str], None]) -> None:
         """Have `hear` called with the id of a video that changed: a hint only, as with `listen`."""
         self._video_listeners.append(hear)
+
+    def tell_changes(self, session: AsyncSession) -> None:
+        """Tell this process which videos a write may have changed."""
+        for video_id in session.info.get(_VIDEO, ()):
+            self.tell(of_video(video_id))
 
     def tell(self, news: News) -> None:
         """Tell this process; see `write` for news to all."""

@@ -116,10 +116,8 @@ class SqliteDatabase(Database):
         if not self.alive:
             raise RuntimeError("the database writer does not run")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Write(work, done))
+        self._queue.put_nowait(_Write(work, done, news))
         result: T = await done
-        if news:
-            self.tell(news)
         return result
 
     async def hold(self, session: AsyncSession, name: str) -> None:
@@ -143,21 +141,29 @@ class SqliteDatabase(Database):
                     self._queue.task_done()
 
     async def _commit(self, batch: list[_Write]) -> None:
+        session = self._write()
         try:
-            async with self._write() as session, session.begin():
+            async with session, session.begin():
                 results = [await write.run(session) for write in batch]
         except Exception as error:  # noqa: BLE001 - whatever broke the commit is every waiting caller's answer
             for write in batch:
                 write.fail(_fault(error))
             return
+        finally:
+            self.tell_changes(session)
         for write, result in zip(batch, results, strict=True):
+            if write.news:
+                self.tell(write.news)
             write.succeed(result)
 
 
 class _Write:
-    """One caller's work, and the future it waits on."""
+    """One caller's work, the future it waits on, and what is told once it is done."""
 
-    def __init__(self, work: Callable[[AsyncSession], Awaitable[Any]], done: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, work: Callable[[AsyncSession], Awaitable[Any]], done: asyncio.Future[Any], news: News | None
+    ) -> None:
+        self.news = news
         self._work = work
         self._done = done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ class Video:
     def expired(self, now: float) -> bool:
         """Say whether its files are given up at `now` (unix seconds): from the very second that clients are told."""
         return self.row.expires_at is not None and int(self.row.expires_at) <= now
+
+    def expires_after(self, now: float) -> float:
+        """Return when that will be (unix seconds); infinite where it has been, or never will."""
+        return math.inf if self.row.expires_at is None or self.expired(now) else int(self.row.expires_at)
 
     def output(self, index: int | None) -> OutputRow | None:
         """Return one output; without an index the first that is stored, or just the first when none is."""

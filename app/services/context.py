@@ -83,8 +83,6 @@ class Context:
         job = transition.job
         work = partial(outputs.apply, transition=transition, keep=self.keep_seconds)
         applied = await self.database.write(work, news_of(transition))
-        if applied and transition.values.get("progress", job.progress) != job.progress:
-            self.database.tell(of_video(job.video_id))
         error = transition.values.get("error_message")
         self.log(
             job,
@@ -99,7 +97,6 @@ class Context:
         """Tell in one line what happened to which job; a poll that found nothing new is not worth one."""
         if applied and to is not job.state:
             self.database.tell("work")  # another lane has it now
-            self.database.tell(of_video(job.video_id))
         if to is job.state and not facts.get("reason"):
             return
         log.info(

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.db import outputs, videos
-from app.db.session import DatabaseUnavailable, of_video
+from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow, VideoRow
 from app.domain import offers, pricing
 from app.domain.errors import GatewayError
@@ -158,7 +158,6 @@ class Videos:
         video = await self.get(owner, video_id)
         stop = partial(outputs.cancel, video_id=video.row.id, now=self._clock(), keep=self._keep_seconds)
         await self._database.write(stop, news="work")
-        self._database.tell(of_video(video.row.id))
         return await self.get(owner, video_id)
 
     async def delete(self, owner: str, video_id: str) -> None:
@@ -175,7 +174,6 @@ class Videos:
             await outputs.clean_up_later(session, video.row.id, now)
 
         await self._database.write(work, news="work")
-        self._database.tell(of_video(video.row.id))
 
     async def _known(
         self, session: AsyncSession, owner: str, request: VideoRequest, fingerprint: str, *, is_retry: bool

@@ -27,6 +27,7 @@ from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Pr
 from app.services.callbacks import Callbacks
 from tests.services.bench import open_bench
 from tests.services.ledger import PRICE, LedgerProvider
+from tests.services.onlooker import Onlooker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -107,6 +108,7 @@ class World:
         object.__setattr__(self.bench.context, "resubmits", frozenset({"fal"} if resubmits else ()))
         self.database = self.bench.database  # type: ignore[assignment]
         self.callbacks = Callbacks(self.database, self.bench.context.providers, self.bench.clock)
+        self.onlooker = Onlooker(self.bench)
         self.is_open = True
 
     def close(self) -> None:
@@ -270,6 +272,7 @@ class World:
         videos, found, sent = self.run(self.rows())
         self.check_money(found, sent)
         self.check_ends(videos, found)
+        self.run(self.onlooker.check(videos))
         now = self.bench.clock()
         assert all(output.lease_until is None or output.lease_until <= now + LEASE for output in found.values())
 

@@ -1,0 +1,135 @@
+"""Status reads that are answered before they are routed: the same answers, to the same people, at no query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.db import videos
+from tests.api.holders import client, make
+from tests.serving import serve, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from tests.serving import Running
+
+ADMIN = "an-admin-key-only-for-tests"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serve(settings_for(tmp_path_factory.mktemp("hot"), admin_key=ADMIN)) as running:
+        running.http.headers["authorization"] = f"Bearer {ADMIN}"
+        yield running
+
+
+@pytest.fixture(scope="module")
+def path(guarded: Running) -> str:
+    """Return the address of a finished video."""
+    return f"/v1/videos/{guarded.finished()['id']}"
+
+
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note which videos the database was asked for."""
+    asked: list[str] = []
+    get = videos.get
+
+    async def counted(session: Any, owner: str, video_id: str) -> Any:
+        asked.append(video_id)
+        return await get(session, owner, video_id)
+
+    monkeypatch.setattr(videos, "get", counted)
+    return asked
+
+
+def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    """Return what must be equal in two answers to one question."""
+    own = ("date", "x-request-id")
+    return answer.status_code, {k: v for k, v in answer.headers.items() if k not in own}, answer.content
+
+
+def test_the_second_read_equals_the_first_and_asks_the_database_nothing(
+    guarded: Running, path: str, queries: list[str]
+) -> None:
+    first = guarded.http.get(path, headers={"host": "elsewhere"})
+    assert len(queries) == 1
+    again = guarded.http.get(path, headers={"host": "elsewhere"})
+    assert told(again) == told(first)
+    assert len(queries) == 1
+    assert again.headers["content-type"] == "application/json"
+
+
+def test_it_is_answered_under_the_other_prefix_and_with_a_slash_too(
+    guarded: Running, path: str, queries: list[str]
+) -> None:
+    first = guarded.http.get(path)
+    queries.clear()
+    assert told(guarded.http.get(f"/openai{path}")) == told(first)
+    assert told(guarded.http.get(f"{path}/")) == told(first)
+    assert not queries
+
+
+def test_the_request_id_is_the_requests_own(guarded: Running, path: str) -> None:
+    guarded.http.get(path)
+    assert guarded.http.get(path, headers={"x-request-id": "mine"}).headers["x-request-id"] == "mine"
+    assert guarded.http.get(path).headers["x-request-id"] != "mine"
+
+
+def test_links_are_for_the_address_that_the_client_used(guarded: Running, path: str) -> None:
+    for host in ("one.example", "two.example", "one.example"):
+        assert guarded.http.get(path, headers={"host": host}).json()["url"].startswith(f"http://{host}/")
+
+
+def test_a_client_without_a_key_is_refused_what_others_have_just_read(guarded: Running, path: str) -> None:
+    guarded.http.get(path)
+    answer = guarded.http.get(path, headers={"authorization": ""})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "missing_api_key")
+
+
+def test_another_tenant_does_not_find_what_its_owner_has_just_read(guarded: Running, path: str) -> None:
+    with client(guarded, make(guarded.http)["key"]) as other:
+        guarded.http.get(path)
+        assert other.get(path).status_code == 404
+        assert guarded.http.get(path).status_code == 200
+
+
+def test_a_revoked_key_reads_nothing_more(guarded: Running) -> None:
+    made = make(guarded.http)
+    with client(guarded, made["key"]) as holder:
+        video = holder.post("/v1/videos", json={"prompt": "a pier", "seconds": 1, "resolution": "480p"}).json()
+        assert holder.get(f"/v1/videos/{video['id']}").status_code == 200
+        guarded.http.delete(f"/v1/keys/{made['id']}")
+        assert holder.get(f"/v1/videos/{video['id']}").status_code == 401
+
+
+@pytest.mark.parametrize("end", ["cancel", "delete"])
+def test_what_a_client_has_just_done_shows_in_its_next_read(guarded: Running, end: str) -> None:
+    for _ in range(5):
+        path = f"/v1/videos/{guarded.create(seconds=15)['id']}"
+        guarded.http.get(path)
+        if end == "delete":
+            guarded.http.delete(path)
+            assert guarded.http.get(path).status_code == 404
+        else:
+            guarded.http.post(f"{path}/cancel")
+            assert guarded.http.get(path).json()["error"]["code"] == "cancelled"
+
+
+def test_a_read_that_waits_is_not_answered_from_before(guarded: Running) -> None:
+    path = f"/v1/videos/{guarded.create()['id']}"
+    guarded.http.get(path)
+    assert guarded.http.get(path, params={"wait": 60}).json()["status"] == "completed"
+
+
+def test_an_open_gateway_answers_so_too(start_gateway: Callable[..., Running], queries: list[str]) -> None:
+    gateway = start_gateway()
+    path = f"/v1/videos/{gateway.finished()['id']}"
+    first = gateway.http.get(path)
+    queries.clear()
+    assert told(gateway.http.get(path)) == told(first)
+    assert not queries
