@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     media_url: str | None = Field(
         None, description="s3://bucket/prefix, gs://… or az://… for media; unset, a folder in the data folder."
     )
+    media_redirect: bool = Field(
+        False, description="on sends clients to the bucket itself for content, by links signed for ten minutes."
+    )
     public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
     auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
     admin_key: str | None = Field(None, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row.")

@@ -167,8 +167,14 @@ def uploads_folder(data: Path, *, alone: bool) -> Path:
 
 def build_media(settings: Settings) -> MediaStore:
     """Choose where media is kept: the operator's bucket, else a folder in the data folder. Raises StartupError."""
+    if settings.media_redirect and settings.media_url is None:
+        raise StartupError(
+            "REELGATE_MEDIA_REDIRECT sends clients to a bucket, and there is none: set REELGATE_MEDIA_URL as well."
+        )
     try:
-        return MediaStore.open(settings.media_url or settings.data_dir.absolute() / "media")
+        return MediaStore.open(
+            settings.media_url or settings.data_dir.absolute() / "media", direct=settings.media_redirect
+        )
     except ValueError as error:
         advice = credentials(settings.media_url or "")
         raise StartupError(f"REELGATE_MEDIA_URL: {error}.{f' Set {advice}.' if advice else ''}") from error
@@ -185,7 +191,8 @@ async def open_media(settings: Settings) -> MediaStore:
         except StoreFault as fault:
             raise StartupError(
                 f"The bucket of REELGATE_MEDIA_URL cannot be used: {fault}. It must exist, and "
-                f"{credentials(settings.media_url)} must allow to list, read, write and delete there."
+                f"{credentials(settings.media_url)} must allow to list, read, write and delete there"
+                f"{', and to sign links (REELGATE_MEDIA_REDIRECT)' if settings.media_redirect else ''}."
             ) from fault
     return store
 

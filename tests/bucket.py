@@ -36,12 +36,16 @@ class Fault(Enum):
 
 @dataclass
 class Bucket:
-    """A bucket of its own; `requests` counts what came in."""
+    """A bucket of its own; `requests` counts what came in, `direct` has the authorizations that came with signed links.
+
+    As S3 does, it refuses who shows two: a link and a header.
+    """
 
     http: httpx.Client
     name: str = "reelgate-tests"
     fault: Fault | None = None
     requests: int = 0
+    direct: list[str | None] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -84,6 +88,7 @@ class Bucket:
         """Begin anew."""
         self.recover()
         self.over.clear()
+        self.direct.clear()
         self.http.post("/moto-api/reset").raise_for_status()
         self.http.put(f"/{self.name}").raise_for_status()
 
@@ -101,6 +106,11 @@ def bucket_server() -> Iterator[Bucket]:
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         bucket.requests += 1
+        if "X-Amz-Signature=" in environ["QUERY_STRING"]:
+            bucket.direct.append(environ.get("HTTP_AUTHORIZATION"))
+            if bucket.direct[-1] is not None:
+                start("400 Bad Request", [("content-type", "application/xml")])
+                return [b"<Error><Code>InvalidArgument</Code></Error>"]
         match bucket.fault:
             case Fault.BROKEN:
                 start("503 Slow Down", [("content-type", "application/xml")])

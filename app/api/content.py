@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import Field
 
 from app.api import docs
@@ -19,6 +20,7 @@ from app.db.videos import Video
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
 from app.media.errors import MediaError
+from app.media.store import CACHING, disposition
 
 if TYPE_CHECKING:
     from app.db.tables import OutputRow
@@ -33,11 +35,13 @@ _FILES: dict[Variant, tuple[str, str]] = {
     "thumbnail": ("thumbnail.webp", "image/webp"),
     "spritesheet": ("spritesheet.jpg", "image/jpeg"),
 }
+_DIRECT_SECONDS = 600  # for which a link into the bucket is good, at most
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 _DOC: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {} for _, kind in _FILES.values()}, "description": "The file."},
     206: {"description": "The range asked for."},
     304: {"description": "Not modified."},
+    307: {"description": "With REELGATE_MEDIA_REDIRECT: the file is in the bucket, at this address for ten minutes."},
     **docs.errors(
         "video_not_found", "video_not_ready", "range_not_satisfiable", "invalid_value", "storage_unavailable"
     ),
@@ -69,13 +73,17 @@ async def get_content(
         stored = await gateway.store.head(f"{key}/{name}")
     except MediaError as error:
         raise GatewayError("video_not_found", error.message, param="video_id") from error
+    if gateway.store.direct:
+        seconds = _seconds(video, expires if signature else None, gateway.links.clock())
+        link = await gateway.store.link(f"{key}/{name}", "HEAD" if request.method == "HEAD" else "GET", seconds)
+        return RedirectResponse(link, 307, {"cache-control": "no-store"})
     etag = f'"{output.id}-{variant}-{stored.size}"'
     headers = {
         "accept-ranges": "bytes",
         "etag": etag,
         "last-modified": format_datetime(stored.modified, usegmt=True),
-        "cache-control": "private, max-age=3600",
-        "content-disposition": f'inline; filename="{video.row.id}-{output.index}.{name.rpartition(".")[2]}"',
+        "cache-control": CACHING,
+        "content-disposition": disposition(f"{video.row.id}-{output.index}.{name.rpartition('.')[2]}"),
         "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox",
     }
@@ -125,6 +133,12 @@ def _finished(video: Video, index: int | None) -> tuple[OutputRow, str]:
         message = f"Output {output.index} of video {video.row.id} {state}."
         raise GatewayError("video_not_ready", message, param="video_id")
     return output, output.media_key
+
+
+def _seconds(video: Video, link_ends: int | None, now: float) -> int:
+    """Say how long a link into the bucket may live: no longer than what it was given for."""
+    ends = (now + _DIRECT_SECONDS, link_ends or math.inf, video.row.expires_at or math.inf)
+    return max(1, int(min(ends) - now))
 
 
 def _known(request: Request, etag: str) -> bool:

@@ -107,7 +107,8 @@ def _save(http: httpx.Client, video: dict[str, Any], target: Path) -> None:
             )
             continue
         path = target.with_stem(f"{target.stem}-{entry['index']}") if several else target
-        with http.stream("GET", f"/v1/videos/{video['id']}/content", params={"index": entry["index"]}) as answer:
+        url, query = f"/v1/videos/{video['id']}/content", {"index": entry["index"]}
+        with http.stream("GET", url, params=query, follow_redirects=True) as answer:  # it may lie in a bucket
             check(answer)
             with path.open("wb") as file:
                 for chunk in answer.iter_bytes():

@@ -13,11 +13,12 @@ import secrets
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from obstore.store import LocalStore
+import obstore
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from app.media.bucket import ANSWER_SECONDS, faults, open_bucket
 from app.media.errors import MediaError, StoreFault
@@ -26,12 +27,13 @@ from app.media.files import new_file
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from obstore import GetResult
+    from obstore import Attributes, GetResult
     from obstore.store import ObjectStore
 
 _CHUNK = 1 << 20  # bytes
 _PARTS_AT_ONCE = 4  # times obstore's 5 MiB part: what one upload may hold in memory
 _LIST_PAGE = 1000  # objects; S3 lists and deletes no more at once
+CACHING = "private, max-age=3600"  # for what never changes and is not for everybody
 _KEY = re.compile(r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*")
 
 
@@ -49,17 +51,20 @@ class MediaStore:
 
     Reading a key that is not there raises MediaError("media_unavailable"). A disk or bucket that fails raises
     StoreFault: that is ours, not the user's. A bucket that is gone looks like one without the object.
+
+    `direct` says that clients are to be sent to the bucket by `link`, rather than be given what `read` returns.
     """
 
-    def __init__(self, objects: ObjectStore) -> None:
+    def __init__(self, objects: ObjectStore, *, direct: bool = False) -> None:
         self._objects = objects
         self._folder = objects.prefix if isinstance(objects, LocalStore) else None
+        self.direct = direct
 
     @classmethod
-    def open(cls, place: str | Path) -> MediaStore:
+    def open(cls, place: str | Path, *, direct: bool = False) -> MediaStore:
         """Use a folder, which is created when missing, or the bucket of a URL. Raises ValueError, StoreFault."""
         if "://" in str(place):
-            return cls(open_bucket(str(place)))
+            return cls(open_bucket(str(place)), direct=direct)
         with faults():
             return cls(LocalStore(Path(place).absolute(), mkdir=True))
 
@@ -77,11 +82,17 @@ class MediaStore:
             raise StoreFault("an object that was stored is not there") from None
         if found != content:
             raise StoreFault("an object that was stored came back different")
+        if self.direct:
+            await self.link(f"{key}/probe", "GET", 1)
 
-    async def put_file(self, key: str, path: Path, content_type: str) -> None:
-        """Store the file at `path` under `key`, replacing what was there. Raises FileNotFoundError if there is none."""
+    async def put_file(self, key: str, path: Path, content_type: str, filename: str | None = None) -> None:
+        """Store the file at `path` under `key`, replacing what was there. Raises FileNotFoundError if there is none.
+
+        With a `filename`, a bucket that serves it itself will say how clients may call and keep it.
+        """
+        named = {"Content-Disposition": disposition(filename), "Cache-Control": CACHING} if filename else {}
         try:
-            await self._put(key, path, content_type)
+            await self._put(key, path, {"Content-Type": content_type, **named})
         except StoreFault:
             if not await asyncio.to_thread(path.exists):  # obstore says the same of a bucket that is gone
                 raise FileNotFoundError(f"{path.name} is gone") from None
@@ -89,11 +100,11 @@ class MediaStore:
 
     async def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
         """Store `data` under `key`, replacing what was there."""
-        await self._put(key, data, content_type)
+        await self._put(key, data, {"Content-Type": content_type})
 
-    async def _put(self, key: str, content: Path | bytes, content_type: str) -> None:
-        # A folder has nowhere to keep a type, and LocalStore refuses to be given one.
-        attributes = {"Content-Type": content_type} if self._folder is None else None
+    async def _put(self, key: str, content: Path | bytes, headers: dict[str, str]) -> None:
+        # A folder has nowhere to keep them, and LocalStore refuses to be given any.
+        attributes: Attributes | None = {**headers} if self._folder is None else None
         try:
             with faults():
                 await self._objects.put_async(
@@ -129,6 +140,14 @@ class MediaStore:
                     return _pieces(await self._objects.get_async(key, options={"range": (start, end)}))
         except FileNotFoundError:
             raise _missing() from None
+
+    async def link(self, key: str, method: Literal["GET", "HEAD"], seconds: int) -> str:
+        """Sign an address at which whoever holds it gets the object from the bucket, beginning within `seconds`."""
+        if not isinstance(self._objects, S3Store | GCSStore | AzureStore):
+            raise StoreFault("it cannot sign links")
+        with faults():
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await obstore.sign_async(self._objects, method, _checked(key), timedelta(seconds=seconds))
 
     async def download(self, key: str, path: Path) -> None:
         """Copy the object to the file `path`, which appears only when it is whole. Raises OSError for that disk."""
@@ -185,6 +204,11 @@ class MediaStore:
             for key in keys:
                 with suppress(FileNotFoundError):
                     await self._objects.delete_async(key)
+
+
+def disposition(filename: str) -> str:
+    """Write the header by which a client shows a file, or saves it under a name of ours."""
+    return f'inline; filename="{filename}"'
 
 
 async def _pieces(found: GetResult | None) -> AsyncIterator[bytes]:

@@ -43,10 +43,11 @@ class Storing:
         try:
             source = await self._source(job, folder)
             pictures = await make_pictures(source, folder)
-            key = f"videos/{job.video_id}/{job.index}/{job.fence}"
-            await context.store.put_file(f"{key}/video.mp4", source, "video/mp4")
-            await context.store.put_file(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp")
-            await context.store.put_file(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg")
+            key, name = f"videos/{job.video_id}/{job.index}/{job.fence}", f"{job.video_id}-{job.index}"
+            put = context.store.put_file
+            await put(f"{key}/video.mp4", source, "video/mp4", f"{name}.mp4")
+            await put(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp", f"{name}.webp")
+            await put(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg", f"{name}.jpg")
         except MediaError as error:
             (folder / _RESULT).unlink(missing_ok=True)  # fetched anew: this one may be broken
             most = 1 if isinstance(error, TooLarge) else _PATIENT_TRIES if error.passing else _TRIES

@@ -46,6 +46,11 @@ def test_credentials_that_are_not_allowed_in_are_refused(tmp_path: Path, bucket:
     assert SECRET not in said
 
 
+def test_clients_cannot_be_sent_to_a_bucket_that_is_none(tmp_path: Path) -> None:
+    said = refused(tmp_path, REELGATE_MEDIA_REDIRECT="on")
+    assert "REELGATE_MEDIA_REDIRECT sends clients to a bucket, and there is none: set REELGATE_MEDIA_URL" in said
+
+
 def test_the_doctor_tries_the_bucket(run: Run, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELGATE_MEDIA_URL", bucket.url)
     result = run("doctor")

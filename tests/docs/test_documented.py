@@ -161,6 +161,8 @@ def _plain(name: str) -> str:
 def _shown(default: object) -> str:
     if default is None or default in ("", ()):
         return "unset"
+    if isinstance(default, bool):
+        return "on" if default else "off"
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 

@@ -16,8 +16,9 @@ from tests.sdk.install import node_sdk, python_sdk
 from tests.serving import environment_without, serve, settings_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from tests.bucket import Bucket
     from tests.serving import Running
 
 ADMIN_KEY = "an-admin-key-of-the-sdk-tests"
@@ -113,3 +114,19 @@ def test_openai_node_works_unchanged(guarded: Running, picture: Path) -> None:
     assert report["version"].startswith("6.")
     assert report["failed"] == {}
     assert report["passed"] == NODE
+
+
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_the_sdks_follow_to_the_bucket_and_keep_their_key_to_themselves(
+    bucket: Bucket, start_gateway: Callable[..., Running], picture: Path, language: str
+) -> None:
+    if language == "node" and not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("needs node and npm on the PATH")
+    gateway = start_gateway(admin_key=ADMIN_KEY, media_url=bucket.url, media_redirect=True)
+    if language == "node":
+        command = ["node", str(node_sdk() / "program.mjs"), str(picture)]
+    else:
+        command = [sys.executable, "-W", "error", str(Path(__file__).with_name("program.py")), str(picture)]
+    assert run(gateway, command, ["content"])["passed"] == ["content"]
+    assert bucket.direct
+    assert set(bucket.direct) == {None}
