@@ -2,8 +2,8 @@
 
 Decoding and rendering are slow, hold the interpreter and crash on hostile bytes, so they never happen in the
 gateway's process. A child is `python -m MODULE`: it reads one JSON object from stdin, writes JSON objects as lines to
-stdout and ends with `{"result": …}` or `{"error": {"code", "message"}}`. Its stdin stays open for as long as the
-parent lives; when it closes, the child ends itself, so a killed gateway leaves no work running.
+stdout and ends with `{"result": …}` or `{"error": {"code", "message"}}`: `app.child` is its side. Its stdin stays open
+for as long as the parent lives; when it closes, the child ends itself, so a killed gateway leaves no work running.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import asyncio
 import json
 import os
 import sys
-import threading
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any
+
+from app.child import ChildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,17 +24,7 @@ if TYPE_CHECKING:
 
 # Nothing of the gateway's environment (keys above all) is handed to a process that decodes strangers' files.
 _ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
-_NICENESS = 5  # media work yields to the process that answers requests
 _LINE_LIMIT = 1 << 20  # bytes; one message is small
-
-
-class ChildError(Exception):
-    """The child refused its input or died. `code` is the child's own word, or "crashed"."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 async def run(
@@ -115,38 +105,3 @@ def _close_pipes(child: asyncio.subprocess.Process) -> None:
     transport = getattr(child, "_transport", None)
     if transport is not None:
         transport.close()
-
-
-class Work(Protocol):
-    """What a child module does: take the request, `tell` messages, return the result."""
-
-    def __call__(self, request: dict[str, Json], tell: Callable[[dict[str, Json]], None], /) -> dict[str, Json]:
-        """Return the result, or raise ChildError."""
-        ...
-
-
-def main(work: Work) -> None:
-    """Be the child: read the request, do the work, answer. Raise ChildError inside `work` to refuse."""
-    os.nice(_NICENESS)
-    # What a codec prints goes to stderr, or it would be taken for an answer.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    tell = partial(_tell, answers)
-    request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        tell({"result": work(request, tell)})
-    except ChildError as error:
-        tell({"error": {"code": error.code, "message": error.message}})
-    os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
-
-
-def _tell(answers: TextIO, message: dict[str, Json]) -> None:
-    answers.write(json.dumps(message) + "\n")
-    answers.flush()
-
-
-def _end_with_parent() -> None:
-    while sys.stdin.readline():
-        pass
-    os._exit(1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app import children
+from app.child import ChildError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 WORK = """
 import json, os, sys, time
-from app.children import ChildError, main
+from app.child import ChildError, main
 
 def work(request, tell):
     {body}
@@ -68,7 +69,7 @@ async def test_messages_arrive_in_order_before_the_result(child: Callable[[str],
 async def test_a_child_that_refuses_or_dies_is_an_error_with_its_code(
     child: Callable[[str], str], body: str, code: str
 ) -> None:
-    with pytest.raises(children.ChildError) as caught:
+    with pytest.raises(ChildError) as caught:
         await children.run(child(body), {})
     assert caught.value.code == code
 
@@ -76,7 +77,7 @@ async def test_a_child_that_refuses_or_dies_is_an_error_with_its_code(
 async def test_half_a_message_is_a_crash(child: Callable[[str], str], tmp_path: Path) -> None:
     module = child("return {}")
     (tmp_path / f"{module}.py").write_text("print('{\"resu', end='')")
-    with pytest.raises(children.ChildError, match="not a message"):
+    with pytest.raises(ChildError, match="not a message"):
         await children.run(module, {})
 
 
@@ -92,7 +93,7 @@ async def test_what_a_library_prints_is_not_taken_for_an_answer(child: Callable[
 async def test_a_child_that_takes_too_long_is_killed(child: Callable[[str], str], tmp_path: Path) -> None:
     module = child("open(request['mark'], 'w').write(str(os.getpid()))\ntime.sleep(60)")
     mark = tmp_path / "pid"
-    with pytest.raises(children.ChildError, match="longer than 1 s") as caught:
+    with pytest.raises(ChildError, match="longer than 1 s") as caught:
         await children.run(module, {"mark": str(mark)}, timeout=1)
     assert caught.value.code == "timeout"
     assert not _lives(int(mark.read_text()))
@@ -164,7 +165,7 @@ async def test_the_working_directory_is_no_place_to_import_from(
 ) -> None:
     (tmp_path / "planted_module.py").write_text("print('{\"result\": {}}')")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(children.ChildError):
+    with pytest.raises(ChildError):
         await children.run("planted_module", {})
 
 

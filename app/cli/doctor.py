@@ -15,6 +15,7 @@ import httpx
 import typer
 
 from app import children
+from app.child import ChildError
 from app.cli.connection import find_running
 from app.cli.public_url import PublicUrlError, check_public_url
 from app.cli.terminal import load_settings, out
@@ -136,7 +137,7 @@ async def _renderer() -> bool:
         try:
             await children.run("app.providers.local.render", spec.to_json(), timeout=60)
             facts = await inspect_video(target)
-        except (children.ChildError, MediaError) as error:
+        except (ChildError, MediaError) as error:
             return _say("renderer", f"cannot render: {error}", "")
     return _say("renderer", None, f"H.264 and AAC work ({facts.num_frames} frames, {facts.width}x{facts.height})")
 

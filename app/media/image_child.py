@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
-from app.children import ChildError, main
+from app.child import ChildError, main
 from app.media.limits import limit_resources
 
 if TYPE_CHECKING:

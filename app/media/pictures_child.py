@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageStat
 
-from app.children import main
+from app.child import main
 from app.media.limits import CPU_SECONDS, limit_resources
 from app.media.video_reader import Facts, Video, open_video, public_facts, read_facts, refusal
 

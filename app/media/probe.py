@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import TypeAdapter
 
 from app import children
+from app.child import ChildError
 from app.media.errors import MediaError
 from app.media.limits import CPU_SECONDS
 
@@ -108,7 +109,7 @@ async def _run(
     async with places:
         try:
             return await children.run(module, request, timeout=_WALL_SECONDS + more)
-        except children.ChildError as error:
+        except ChildError as error:
             code: Literal["invalid_image", "invalid_video"] = "invalid_image" if kind == "image" else "invalid_video"
             if error.code == code:
                 raise MediaError(code, error.message) from error

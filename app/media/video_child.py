@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.children import main
+from app.child import main
 from app.media.limits import limit_resources
 from app.media.video_reader import open_video, public_facts, read_facts
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import av
 from av.stream import Disposition
 
-from app.children import ChildError
+from app.child import ChildError
 from app.media.sniff import HEAD_BYTES, video_container
 
 if TYPE_CHECKING:

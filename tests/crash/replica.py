@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from app import cli
-from app.children import ChildError
+from app.child import ChildError
 from app.media import pictures_child, probe
 from tests.crash import failpoints
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from app.children import ChildError
+from app.child import ChildError
 from app.media import image_child, pictures_child, video_child
 
 if TYPE_CHECKING:

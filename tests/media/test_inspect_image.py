@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from app.children import ChildError
+from app.child import ChildError
 from app.media import probe
 from app.media.errors import MediaError
 from app.media.probe import ImageFacts, inspect_image

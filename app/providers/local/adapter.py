@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from app import children
+from app.child import ChildError
 from app.domain.catalogue import LOCAL, Mode
 from app.domain.formats import AUTO, frame_size, parse_ratio
 from app.providers.base import Failed, Pending, Succeeded
@@ -75,7 +76,7 @@ class LocalProvider:
             return Pending(render.progress, _POLL_SECONDS if render.started else _WAITING_POLL_SECONDS)
         del self._renders[_id(operation)]
         error = render.task.exception()
-        if isinstance(error, children.ChildError):
+        if isinstance(error, ChildError):
             self._crashes[_id(operation)] += 1
             if error.code == "crashed" and self._crashes[_id(operation)] < _CRASHES:
                 return Pending(render.progress, _WAITING_POLL_SECONDS)  # the next poll starts it again

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from app.children import ChildError
+from app.child import ChildError
 from app.providers.local import source
 from app.providers.local.canvas import Canvas
 from app.providers.local.collage import Collage

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from app.children import ChildError
+from app.child import ChildError
 
 if TYPE_CHECKING:
     from pathlib import Path

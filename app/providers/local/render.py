@@ -1,4 +1,4 @@
-"""Render one clip: `python -m app.providers.local.render`, a child process (see `app.children`).
+"""Render one clip: `python -m app.providers.local.render`, a child process (see `app.child`).
 
 It takes a RenderSpec, tells {"progress": 0..99} while it works and answers {"frames": n}.
 """
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import children
+from app.child import main
 from app.providers.local.modes import film, stage_for
 from app.providers.local.spec import RenderSpec
 from app.providers.local.title import overlay
@@ -64,4 +64,4 @@ def _throttled(count: int, tell: Callable[[dict[str, Json]], None]) -> Callable[
 
 
 if __name__ == "__main__":
-    children.main(render)
+    main(render)

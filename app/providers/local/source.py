@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from app.children import ChildError
+from app.child import ChildError
 from app.providers.local.canvas import planes_of
 from app.providers.local.video import FPS, SAMPLE_RATE
 

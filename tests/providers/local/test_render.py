@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from app import children
-from app.children import ChildError
+from app.child import ChildError
 from app.providers.local.render import render
 from app.providers.local.spec import Mode, RenderSpec
 
