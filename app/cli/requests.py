@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from app.cli.connection import check, client, find
 from app.cli.offline import offline
@@ -88,16 +89,21 @@ async def _read(settings: CommandSettings, database: Database, query: dict[str, 
     from app.services.accounts import ADMIN  # noqa: PLC0415 - as above
     from app.services.request_log import RequestLog  # noqa: PLC0415 - as above
 
+    try:
+        asked = page_of(RequestsQuery(**query))
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(f"Invalid {first['loc'][0]}: {first['msg']}.")
     log = RequestLog(database, settings.request_log_seconds)
-    return dict(request_list(*await log.list_page(ADMIN, page_of(RequestsQuery(**query)))))
+    return dict(request_list(*await log.list_page(ADMIN, asked)))
 
 
 def _moment(text: str) -> int:
     """Read a date, or how long ago, as unix seconds."""
     try:
         if text[-1:] in _UNITS:
-            return int(time.time() - float(text[:-1]) * _UNITS[text[-1]])
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+            return max(0, int(time.time() - float(text[:-1]) * _UNITS[text[-1]]))
+        return max(0, int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()))
     except (ValueError, OverflowError):
         fail(f"--since {text}: expected a date such as 2027-01-31, or how long ago, such as 90m, 12h or 30d")
 

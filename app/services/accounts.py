@@ -240,7 +240,7 @@ def _set(row: ApiKeyRow, wanted: KeySettings) -> None:
 def _changed(before: KeySettings, after: KeySettings) -> list[str]:
     """Name what is not as it was."""
     old, new = ({**asdict(each), **asdict(each.limits)} for each in (before, after))
-    return [name for name in new if name != "limits" and new[name] != old[name]]
+    return sorted(name for name in new if name != "limits" and new[name] != old[name])
 
 
 def _role(row: ApiKeyRow) -> Role:
