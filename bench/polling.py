@@ -8,80 +8,42 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from bench.processes import cpu_seconds, gateway, rss_mib, upstream
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _MOST_PER_VIDEO = 10  # outputs
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process and its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / _TICKS
+@dataclass(frozen=True)
+class Found:
+    """What was measured; times in milliseconds unless the name says seconds."""
+
+    jobs: int
+    interval_s: float
+    created_s: float
+    polls: int
+    expected_polls: int
+    late_p50_ms: int
+    late_p99_ms: int
+    cpu_ms_per_poll: float
+    cpu_share: float
+    rss_mib: int
+    rss_empty_mib: int
 
 
-def rss_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-
-@contextmanager
-def upstream() -> Iterator[str]:
-    """Run `bench.upstream` in a process of its own and give its address."""
-    with subprocess.Popen([sys.executable, "-m", "bench.upstream"], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield f"http://127.0.0.1:{process.stdout.readline().strip() if process.stdout else 0}"
-        finally:
-            process.kill()
-
-
-@contextmanager
-def gateway(folder: str, port: int, **settings: str) -> Iterator[tuple[httpx.Client, int]]:
-    """Run `reelgate serve` and give a client and its process id."""
-    environment = {
-        **os.environ,
-        "REELGATE_DATA_DIR": folder,
-        "REELGATE_PORT": str(port),
-        "REELGATE_LOG_LEVEL": "warning",
-        **settings,
-    }
-    command = [sys.executable, "-P", "-m", "app", "serve"]
-    with (
-        Path(folder, "log").open("ab") as log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
-    ):
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
-                while True:
-                    try:
-                        if http.get("/readyz").is_success:
-                            break
-                    except httpx.HTTPError:
-                        time.sleep(0.05)
-                yield http, process.pid
-        finally:
-            process.terminate()
-
-
-def measure(jobs: int, interval: float, seconds: float, port: int) -> dict[str, object]:
+def measure(jobs: int, interval: float, seconds: float) -> Found:
     """Fill the gateway, let it settle for two intervals, watch it for `seconds`."""
     with tempfile.TemporaryDirectory() as folder, upstream() as url:
         settings = {"XAI_API_KEY": "key", "REELGATE_XAI_URL": f"{url}/v1", "REELGATE_POLL_SECONDS": str(interval)}
-        with gateway(folder, port, **settings) as (http, pid):
-            began = time.monotonic()
+        with gateway(Path(folder), **settings) as server:
+            http, empty, began = server.http, rss_mib(server.pid), time.monotonic()
             for _ in range(jobs // _MOST_PER_VIDEO):
                 http.post("/v1/videos", json={"prompt": "clip", "n": _MOST_PER_VIDEO, "seconds": 4}).raise_for_status()
             created = time.monotonic() - began
@@ -89,22 +51,23 @@ def measure(jobs: int, interval: float, seconds: float, port: int) -> dict[str, 
                 time.sleep(0.5)
             time.sleep(2 * interval)
             httpx.get(f"{url}/reset", timeout=60)
-            spent, began = cpu_seconds(pid), time.monotonic()
+            spent, began = cpu_seconds(server.pid), time.monotonic()
             time.sleep(seconds)
-            spent, passed = cpu_seconds(pid) - spent, time.monotonic() - began
+            spent, passed = cpu_seconds(server.pid) - spent, time.monotonic() - began
             late = sorted(gap - interval for gap in httpx.get(f"{url}/gaps", timeout=60).json())
-            return {
-                "jobs": jobs,
-                "interval_s": interval,
-                "created_s": round(created, 1),
-                "polls": len(late),
-                "expected_polls": round(jobs * passed / interval),
-                "late_p50_ms": round(1000 * late[len(late) // 2]),
-                "late_p99_ms": round(1000 * late[len(late) * 99 // 100]),
-                "cpu_ms_per_poll": round(1000 * spent / len(late), 2),
-                "cpu_share": round(spent / passed, 2),
-                "rss_mib": round(rss_mib(pid)),
-            }
+            return Found(
+                jobs=jobs,
+                interval_s=interval,
+                created_s=round(created, 1),
+                polls=len(late),
+                expected_polls=round(jobs * passed / interval),
+                late_p50_ms=round(1000 * late[len(late) // 2]),
+                late_p99_ms=round(1000 * late[len(late) * 99 // 100]),
+                cpu_ms_per_poll=round(1000 * spent / len(late), 2),
+                cpu_share=round(spent / passed, 2),
+                rss_mib=round(rss_mib(server.pid)),
+                rss_empty_mib=round(empty),
+            )
 
 
 def main() -> None:
@@ -113,10 +76,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--interval", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--port", type=int, default=8765)
     options = parser.parse_args()
-    found = measure(options.jobs, options.interval, options.seconds, options.port)
-    sys.stdout.write(json.dumps(found) + "\n")
+    found = measure(options.jobs, options.interval, options.seconds)
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
 
 
 if __name__ == "__main__":

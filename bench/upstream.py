@@ -1,6 +1,7 @@
 """An upstream that costs almost nothing: xAI's two calls over plain asyncio, and when each job was asked after.
 
-`python -m bench.upstream` prints its port. Jobs never end; GET /gaps tells the seconds between two polls of one job.
+`python -m bench.upstream` prints its port. Jobs never end; GET /gaps tells the seconds between two polls of one job. It
+has OpenAI's two calls as well, for gateways that cannot speak xAI's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections import defaultdict
 
 _HEAD = b"HTTP/1.1 %d OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+_OPENAI, _OPENAI_ID = "/v1/videos", "video_"
 
 
 class Upstream:
@@ -39,6 +41,8 @@ class Upstream:
     def _answer(self, method: str, path: str) -> object:
         if method == "POST":
             self._jobs += 1
+            if path == _OPENAI:
+                return _video(f"{_OPENAI_ID}{self._jobs}")
             return {"request_id": f"req-{self._jobs}"}
         if path == "/gaps":
             return [gap for gaps in self._gaps.values() for gap in gaps]
@@ -49,7 +53,23 @@ class Upstream:
         if job in self._polled:
             self._gaps[job].append(now - self._polled[job])
         self._polled[job] = now
+        if job.startswith(_OPENAI_ID):
+            return _video(job)
         return {"status": "pending", "progress": 10}
+
+
+def _video(video_id: str) -> object:
+    """Return a video of OpenAI's that is being made."""
+    return {
+        "id": video_id,
+        "object": "video",
+        "model": "sora-2",
+        "status": "in_progress",
+        "progress": 10,
+        "created_at": 1_800_000_000,
+        "seconds": "4",
+        "size": "1280x720",
+    }
 
 
 async def main() -> None:

@@ -1,8 +1,8 @@
 """What it costs to have many clients wait, and how soon they hear of an end.
 
-`python -m bench.waiting --waiters 1000` prints one JSON line; `--waiters 0` gives what to compare with. Half of the
-clients wait by long poll, half by events, each for one of a hundred videos; nothing happens to those meanwhile. With
-`--database-url` on Postgres. Each waiter is an open file here and in the gateway: `ulimit -n` must allow it.
+`python -m bench.waiting --waiters 1000` prints one JSON line. Half of the clients wait by long poll, half by events,
+each for one of a hundred videos; nothing happens to those meanwhile. With `--database-url` on Postgres. Each waiter is
+an open file here and in the gateway: `ulimit -n` must allow it.
 """
 
 from __future__ import annotations
@@ -13,22 +13,62 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
-from bench.polling import cpu_seconds, gateway, rss_mib, upstream
+from bench.processes import bearer, cpu_seconds, gateway, rss_mib, upstream_settings
+
+if TYPE_CHECKING:
+    from bench.processes import Served
 
 _VIDEOS = 100
-_SETTLE_SECONDS = 15.0
+_CREATE_SECONDS = 5.0
 _RUNS = 20  # ends that are waited for
 _BODY = {"prompt": "clip", "seconds": 4}
 
 
-async def wait(http: httpx.AsyncClient, path: str) -> None:
-    """Wait as a client does, until the connection is cut."""
-    async with http.stream("GET", path) as answer:
-        async for _ in answer.aiter_bytes():
-            pass
+@dataclass(frozen=True)
+class Found:
+    """What was measured; `alone` is without waiters, `ended_early` how often waiting ended in which way."""
+
+    waiters: int
+    still_waiting: int
+    ended_early: dict[str, int]
+    cpu_share_alone: float
+    cpu_share_with_waiters: float
+    kib_per_waiter: int
+    creates_alone_p50_ms: int
+    creates_alone_max_ms: int
+    creates_p50_ms: int
+    creates_max_ms: int
+    end_to_answer_p50_ms: float
+    end_to_answer_max_ms: float
+
+
+def measure(waiters: int, seconds: float, rate: float, database_url: str = "") -> Found:
+    """Run a gateway and measure it."""
+    database = {"REELGATE_DATABASE_URL": database_url} if database_url else {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        upstream_settings() as settings,
+        gateway(Path(folder), **settings, **database) as server,
+    ):
+        return asyncio.run(watch(server, waiters, seconds, rate))
+
+
+async def wait(http: httpx.AsyncClient, path: str) -> str:
+    """Wait as a client does, until the connection is cut; return how an answer that came too early was."""
+    try:
+        async with http.stream("GET", path) as answer:
+            async for _ in answer.aiter_bytes():
+                pass
+            return str(answer.status_code)
+    except httpx.HTTPError as error:
+        return type(error).__name__
 
 
 async def creates(http: httpx.AsyncClient, rate: float, seconds: float) -> list[float]:
@@ -60,38 +100,43 @@ async def lag(http: httpx.AsyncClient) -> list[float]:
     return sorted(found)
 
 
-async def watch(url: str, pid: int, waiters: int, seconds: float, rate: float) -> dict[str, object]:
-    """Measure a gateway at rest, with waiters, and with waiters while creates arrive."""
-    limits = httpx.Limits(max_connections=None)
-    async with (
-        httpx.AsyncClient(base_url=url, timeout=90, limits=limits) as many,  # each request looks through its pool
-        httpx.AsyncClient(base_url=url, timeout=90, limits=limits) as http,
+async def watch(server: Served, waiters: int, seconds: float, rate: float) -> Found:
+    """Measure a gateway at rest and with waiters, and creates at either; `seconds` is for each rest and each look."""
+    limits, url, pid, headers = httpx.Limits(max_connections=None), server.url, server.pid, bearer(server.key)
+    async with (  # each request looks through its pool
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=90, limits=limits, trust_env=False) as many,
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=90, limits=limits, trust_env=False) as http,
     ):
         ids = [(await http.post("/v1/videos", json=_BODY)).json()["id"] for _ in range(_VIDEOS)]
-        await asyncio.sleep(_SETTLE_SECONDS)
+        await asyncio.sleep(seconds)
         alone = await share(pid, seconds)
+        took_alone = await creates(http, rate, _CREATE_SECONDS)
         paths = [f"/v1/videos/{ids[n % _VIDEOS]}{('?wait=60', '/events')[n % 2]}" for n in range(waiters)]
         rss = rss_mib(pid)
         waiting = [asyncio.create_task(wait(many, path)) for path in paths]
-        await asyncio.sleep(_SETTLE_SECONDS)
+        await asyncio.sleep(seconds)
         with_waiters = await share(pid, seconds)
-        took = await creates(http, rate, 5)
-        left = sum(not task.done() for task in waiting)
+        kept = rss_mib(pid) - rss
+        took = await creates(http, rate, _CREATE_SECONDS)
+        early = [task.result() for task in waiting if task.done()]
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         lags = await lag(http)
-        return {
-            "waiters": waiters,
-            "still_waiting": left,
-            "cpu_share_alone": alone,
-            "cpu_share_with_waiters": with_waiters,
-            "kib_per_waiter": round(1024 * (rss_mib(pid) - rss) / waiters) if waiters else 0,
-            "creates_p50_ms": round(took[len(took) // 2]),
-            "creates_max_ms": round(took[-1]),
-            "end_to_answer_p50_ms": round(lags[len(lags) // 2], 1),
-            "end_to_answer_max_ms": round(lags[-1], 1),
-        }
+        return Found(
+            waiters=waiters,
+            still_waiting=waiters - len(early),
+            ended_early=dict(Counter(early)),
+            cpu_share_alone=alone,
+            cpu_share_with_waiters=with_waiters,
+            kib_per_waiter=round(1024 * kept / waiters) if waiters else 0,
+            creates_alone_p50_ms=round(took_alone[len(took_alone) // 2]),
+            creates_alone_max_ms=round(took_alone[-1]),
+            creates_p50_ms=round(took[len(took) // 2]),
+            creates_max_ms=round(took[-1]),
+            end_to_answer_p50_ms=round(lags[len(lags) // 2], 1),
+            end_to_answer_max_ms=round(lags[-1], 1),
+        )
 
 
 async def share(pid: int, seconds: float) -> float:
@@ -108,16 +153,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--database-url", default="")
-    parser.add_argument("--port", type=int, default=8766)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, upstream() as url:
-        settings = {"XAI_API_KEY": "key", "REELGATE_XAI_URL": f"{url}/v1", "REELGATE_POLL_SECONDS": "300"}
-        if options.database_url:
-            settings["REELGATE_DATABASE_URL"] = options.database_url
-        with gateway(folder, options.port, **settings) as (http, pid):
-            address = str(http.base_url)
-            found = asyncio.run(watch(address, pid, options.waiters, options.seconds, options.rate))
-    sys.stdout.write(json.dumps(found) + "\n")
+    found = measure(options.waiters, options.seconds, options.rate, options.database_url)
+    sys.stdout.write(json.dumps(asdict(found)) + "\n")
 
 
 if __name__ == "__main__":

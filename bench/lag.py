@@ -1,0 +1,84 @@
+"""How soon `create_and_poll` of OpenAI's SDK returns once the provider's job has ended, with callbacks and without."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openai import OpenAI
+
+from bench.processes import called, free_port, gateway
+from bench.provider import provider
+from bench.results import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.processes import Served
+    from bench.provider import Provider
+    from bench.results import Options
+
+_JOBS = 4  # at once
+_JOB_SECONDS = (2.0, 4.0)
+_INTERVAL = 2.0  # seconds between polls where there are no callbacks
+_TOLD_MS, _SHARE = 30.0, 0.6
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """Measure a gateway that is called back, and one that polls."""
+    with tempfile.TemporaryDirectory() as name, provider(*_JOB_SECONDS) as fal:
+        polled = {"REELGATE_POLL_SECONDS": str(_INTERVAL)}
+        with gateway(Path(name, "told"), **fal.settings, **called(free_port()), REELGATE_POLL_SECONDS="60") as server:
+            told = _lags(server, fal, options.rounds)
+            trip = _round_trip(server)
+        with gateway(Path(name, "asking"), **fal.settings, **polled) as server:
+            asking = _lags(server, fal, options.rounds)
+    yield Row(
+        "job's end to create_and_poll's return, with a callback",
+        f"p50 ≤{_TOLD_MS:g} ms",
+        f"p50 {told[len(told) // 2]:.0f} ms, slowest {told[-1]:.0f} ms",
+        f"{trip:.1f} ms; one GET by the SDK",
+        told[len(told) // 2] / trip,
+        told[len(told) // 2] <= _TOLD_MS,
+    )
+    share = asking[len(asking) // 2] / 1000 / _INTERVAL
+    yield Row(
+        "the same, without",
+        f"≤{_SHARE} of the poll interval",
+        f"p50 {asking[len(asking) // 2]:.0f} ms, slowest {asking[-1]:.0f} ms",
+        f"{1000 * _INTERVAL:.0f} ms; poll interval",
+        share,
+        share <= _SHARE,
+    )
+
+
+def _lags(server: Served, fal: Provider, rounds: int) -> list[float]:
+    """Return the milliseconds from each end to its return, in order of size."""
+    with OpenAI(base_url=f"{server.url}/v1", api_key=server.key) as client, ThreadPoolExecutor(_JOBS) as pool:
+
+        def one(number: int) -> tuple[str, float]:
+            prompt = f"{server.url}, {number}"
+            video = client.videos.create_and_poll(prompt=prompt, extra_body={"seconds": 1, "resolution": "480p"})
+            if video.status != "completed":
+                raise RuntimeError(f"a job failed: {video.error}")
+            return prompt, time.time()
+
+        returned = list(pool.map(one, range(_JOBS * rounds)))
+    ends, _ = fal.seen()
+    return sorted(1000 * (at - ends[prompt]) for prompt, at in returned)
+
+
+def _round_trip(server: Served) -> float:
+    """Return the milliseconds of one retrieve by the SDK."""
+    with OpenAI(base_url=f"{server.url}/v1", api_key=server.key) as client:
+        video_id = client.videos.list(limit=1).data[0].id
+        took = []
+        for _ in range(30):
+            began = time.monotonic()
+            client.videos.retrieve(video_id)
+            took.append(1000 * (time.monotonic() - began))
+    return statistics.median(took)
