@@ -19,6 +19,7 @@ from app.api import (
     input_links,
     keys,
     library,
+    link_secret,
     models,
     pages,
     requests,
@@ -40,7 +41,8 @@ from app.services.engine import Engine
 from app.services.feed import Feed
 from app.services.inputs import Inputs
 from app.services.library import Library
-from app.services.links import Links, load_secret
+from app.services.link_secrets import LinkSecrets
+from app.services.links import Links
 from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.posting import Poster
@@ -127,6 +129,7 @@ def _add_routes(app: FastAPI) -> None:
         videos,
         models,
         keys,
+        link_secret,
         balance,
         usage,
         requests,
@@ -169,7 +172,8 @@ async def _services(
     networks = network_policy(settings.allow_private_networks)
     fetcher, poster = Fetcher(networks), Poster(networks)
     store = await open_media(settings)
-    links = Links(await load_secret(database, data / "link.secret"), clock)
+    link_secrets = LinkSecrets(database, clock, data / "link.secret")
+    links = Links(await link_secrets.load(), clock)
     inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links), clock)
     pace = Pace()
     context = Context(
@@ -215,6 +219,7 @@ async def _services(
         budgets=Budgets(database, clock),
         request_log=requests_log,
         links=links,
+        link_secrets=link_secrets,
         store=store,
         database=database,
         catalogue=known,
@@ -225,12 +230,14 @@ async def _services(
     )
     try:
         await feed.start()
+        await link_secrets.start()
         await requests_log.start()
         if role != "api":
             await engine.start()
         yield
     finally:
         await feed.stop()
+        await link_secrets.stop()
         await requests_log.stop()
         if role != "api":
             await engine.stop()

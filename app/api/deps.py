@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.services.engine import Engine
     from app.services.feed import Feed
     from app.services.library import Library
+    from app.services.link_secrets import LinkSecrets
     from app.services.links import Links
     from app.services.planning import Planner
     from app.services.request_log import RequestLog
@@ -55,6 +56,7 @@ class Gateway:
     budgets: Budgets
     request_log: RequestLog
     links: Links
+    link_secrets: LinkSecrets
     store: MediaStore
     database: Database
     catalogue: Catalogue

@@ -1,4 +1,4 @@
-"""The `reelgate` command: serve | worker | generate | models | keys | submissions | requests | doctor."""
+"""The `reelgate` command: serve | worker | generate | models | keys | links | submissions | requests | doctor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from app.cli.doctor import doctor
 from app.cli.generate import generate
 from app.cli.keys import keys
+from app.cli.links import links
 from app.cli.models import models
 from app.cli.requests import requests
 from app.cli.serve import serve, worker
@@ -29,6 +30,7 @@ cli.command()(worker)
 cli.command()(generate)
 cli.command()(models)
 cli.add_typer(keys, name="keys")
+cli.add_typer(links, name="links")
 cli.add_typer(submissions, name="submissions")
 cli.command()(requests)
 cli.command()(doctor)

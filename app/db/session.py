@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Some output is due now; some API key was made or revoked; "video:<id>": clients see another state of that video.
+# Some output is due now; some API key was made or revoked; links have another secret; "video:<id>": clients see another
+# state of that video.
 News: TypeAlias = str
 _VIDEO = "video:"
 

@@ -210,12 +210,18 @@ class SubmissionRow(Base):
 
 
 class SecretRow(Base):
-    """A secret of the gateway itself, in hexadecimal."""
+    """A secret of the gateway itself, in hexadecimal.
+
+    One that replaces others is used from `good_from` on, and they are accepted until their `good_until`; its name is
+    theirs with a slash and a number behind it.
+    """
 
     __tablename__ = "secrets"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+    good_from: Mapped[float] = mapped_column(server_default="0")
+    good_until: Mapped[float | None]
 
 
 class IdempotencyRow(Base):

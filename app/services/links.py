@@ -4,73 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from app.db import secrets as secrets_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from app.services.link_secrets import Ring
 
-    from app.db.session import Database
-
-_NAME = "links"
-_SECRET_BYTES = 32
 _LIFETIME = 24 * 3600  # seconds a link works at least
 _STEP = 3600  # links made within one hour are equal, so that caches and polls see one URL
+LONGEST = _LIFETIME + _STEP  # seconds a link works at most
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Signs and checks links with the gateway's own secret."""
+    """Signs links with the gateway's newest secret, and checks them with all that are still good."""
 
-    secret: bytes = field(repr=False)
+    ring: Ring
     clock: Callable[[], float]
 
     def query(self, video_id: str, index: int) -> str:
         """Return the query string that opens /videos/{id}/content for one output."""
         expires = (int(self.clock()) // _STEP + 1) * _STEP + _LIFETIME
-        return f"index={index}&expires={expires}&signature={self._sign(video_id, index, expires)}"
+        return f"index={index}&expires={expires}&signature={self._signature(video_id, index, expires)}"
 
     def allows(self, video_id: str, index: int, expires: int, signature: str) -> bool:
         """Say whether the link is ours and still valid."""
-        genuine = hmac.compare_digest(self._sign(video_id, index, expires).encode(), signature.encode())
-        return genuine and self.clock() < expires
+        now = self.clock()
+        known = [_sign(secret, video_id, index, expires) for secret in self.ring.accepted(now)]
+        return now < expires and any(hmac.compare_digest(each.encode(), signature.encode()) for each in known)
 
     def input_query(self, video_id: str, index: int) -> str:
         """Return the query string that opens /inputs/{video}/{index}: for providers that fetch inputs themselves."""
         expires = int(self.clock()) + _LIFETIME
-        return f"expires={expires}&signature={self._sign(f'inputs/{video_id}', index, expires)}"
+        return f"expires={expires}&signature={self._signature(f'inputs/{video_id}', index, expires)}"
 
     def allows_input(self, video_id: str, index: int, expires: int, signature: str) -> bool:
         """Say whether the link to an input is ours and still valid."""
-        genuine = hmac.compare_digest(self._sign(f"inputs/{video_id}", index, expires).encode(), signature.encode())
-        return genuine and self.clock() < expires
+        return self.allows(f"inputs/{video_id}", index, expires, signature)
 
-    def _sign(self, video_id: str, index: int, expires: int) -> str:
-        return hmac.new(self.secret, f"{video_id}:{index}:{expires}".encode(), hashlib.sha256).hexdigest()
-
-
-async def load_secret(database: Database, file: Path) -> bytes:
-    """Return the secret that signs links, made at the first start; replicas find the same one in the database.
-
-    `file` is where earlier versions kept it, and what was signed then stays valid.
-    """
-
-    async def work(session: AsyncSession) -> str:
-        await database.hold(session, _NAME)
-        known = await secrets_table.get(session, _NAME)
-        if known is None:
-            known = (_earlier(file) or secrets.token_bytes(_SECRET_BYTES)).hex()
-            await secrets_table.add(session, _NAME, known)
-        return known
-
-    return bytes.fromhex(await database.write(work))
+    def _signature(self, thing: str, index: int, expires: int) -> str:
+        return _sign(self.ring.used(self.clock()), thing, index, expires)
 
 
-def _earlier(file: Path) -> bytes | None:
-    return file.read_bytes() if file.exists() else None
+def _sign(secret: bytes, thing: str, index: int, expires: int) -> str:
+    return hmac.new(secret, f"{thing}:{index}:{expires}".encode(), hashlib.sha256).hexdigest()

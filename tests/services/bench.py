@@ -23,6 +23,7 @@ from app.services.context import Context
 from app.services.delivering import Delivering
 from app.services.ending import Ending
 from app.services.inputs import Inputs
+from app.services.link_secrets import Ring, Secret
 from app.services.links import Links
 from app.services.pace import Pace
 from app.services.planning import Planner, Preference
@@ -192,7 +193,7 @@ async def open_bench(
         clock,
         breakers=Breakers(clock),
         pace=pace,
-        links=Links(b"links", clock),
+        links=Links(Ring((Secret(b"links"),)), clock),
         poster=Poster(opened),
         public_url="https://gateway.example",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.api.present import video_object
 from app.domain.errors import GatewayError
+from app.services.link_secrets import Ring, Secret
 from app.services.links import Links
 from app.services.snapshots import Answer, Snapshots, Viewer
 from tests.services.bench import OWNER
@@ -53,5 +54,7 @@ class Onlooker:
 
     async def _look(self, video_id: str) -> Answer:
         videos: Videos = self.bench.videos
-        shown = video_object(await videos.get(OWNER, video_id), _VIEWER.base_url, Links(b"links", _no_time), {})
+        shown = video_object(
+            await videos.get(OWNER, video_id), _VIEWER.base_url, Links(Ring((Secret(b"links"),)), _no_time), {}
+        )
         return Answer(json.dumps(shown).encode(), (), math.inf)

@@ -19,7 +19,7 @@ from app.providers.base import Indeterminate, Pending
 from app.services import lanes
 from app.services.accounts import Accounts
 from app.services.engine import Engine
-from app.services.links import load_secret
+from app.services.link_secrets import LinkSecrets
 from app.services.submitting import Submitting
 from tests.services.bench import OWNER, Finding, Scripted, open_bench
 
@@ -239,15 +239,31 @@ async def test_a_writer_that_has_ended_refuses_rather_than_hangs(bench: Bench) -
 
 async def test_the_link_secret_is_made_once_and_an_earlier_versions_is_taken_over(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "link.secret").write_bytes(b"a" * 32)
-    assert await load_secret(bench.database, tmp_path / "link.secret") == b"a" * 32
-    (tmp_path / "link.secret").unlink()
-    assert await load_secret(bench.database, tmp_path / "link.secret") == b"a" * 32
+    for _ in range(2):
+        ring = await LinkSecrets(bench.database, bench.clock, tmp_path / "link.secret").load()
+        assert [secret.value for secret in ring.secrets] == [b"a" * 32]
+        (tmp_path / "link.secret").unlink(missing_ok=True)
 
 
 async def test_a_new_link_secret_is_long_and_random(bench: Bench, tmp_path: Path) -> None:
-    secret = await load_secret(bench.database, tmp_path / "none")
-    assert len(secret) == 32
-    assert len(set(secret)) > 8
+    ring = await LinkSecrets(bench.database, bench.clock, tmp_path / "none").load()
+    (secret,) = ring.secrets
+    assert len(secret.value) == 32
+    assert len(set(secret.value)) > 8
+    assert secret.value.hex() not in repr(ring)
+
+
+async def test_old_link_secrets_are_forgotten_once_nothing_they_signed_is_good(bench: Bench, tmp_path: Path) -> None:
+    secrets = LinkSecrets(bench.database, bench.clock, tmp_path / "link.secret")
+    (tmp_path / "link.secret").write_bytes(b"a" * 32)
+    for _ in range(3):
+        await secrets.rotate(grace=100)
+        bench.clock.now += 60
+    assert len(secrets.ring.secrets) == 3  # of four
+    bench.clock.now += 3600
+    await secrets.rotate(grace=0)
+    assert len(secrets.ring.accepted(bench.clock.now + 15)) == 1
+    assert b"a" * 32 not in [secret.value for secret in secrets.ring.secrets]
 
 
 async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from app.db.postgres import PostgresDatabase
@@ -12,12 +13,13 @@ from app.db.tables import VideoRow
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
 from app.services.accounts import Accounts
-from app.services.links import load_secret
+from app.services.link_secrets import LinkSecrets
+from app.services.links import Links
 from tests.services import bench
 from tests.services.bench import OWNER, Scripted, open_bench, request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from app.services.planning import Plan
@@ -168,5 +170,63 @@ async def test_the_first_key_closes_the_other_replica_too(replicas: tuple[Bench,
 async def test_replicas_that_start_together_agree_on_the_secret_of_their_links(
     replicas: tuple[Bench, Bench], tmp_path: Path
 ) -> None:
-    secrets = await asyncio.gather(*(load_secret(each.database, tmp_path / "none") for each in replicas * 4))
-    assert len(set(secrets)) == 1
+    started = [LinkSecrets(each.database, each.clock, tmp_path / "none") for each in replicas * 4]
+    rings = await asyncio.gather(*(each.load() for each in started))
+    assert len({ring.secrets for ring in rings}) == 1
+
+
+def opens(links: Links, query: str) -> bool:
+    """Say whether a replica lets in who holds this link to the first output of a video."""
+    given = httpx.QueryParams(query)
+    return links.allows("video_1", int(given["index"]), int(given["expires"]), given["signature"])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the other replica does not hear of it")
+
+
+async def test_a_rotated_link_secret_opens_on_both_replicas_what_either_signs_before_and_after(
+    replicas: tuple[Bench, Bench],
+) -> None:
+    clock = replicas[0].clock
+    one, two = (LinkSecrets(each.database, clock) for each in replicas)
+    first, second = Links(await one.load(), clock), Links(await two.load(), clock)
+    await two.start()
+    before = first.query("video_1", 0)
+    done = await one.rotate()
+    await until(lambda: len(two.ring.secrets) == 2)
+    assert first.query("video_1", 0) == second.query("video_1", 0) == before  # not used yet
+    clock.now = done.used_from
+    after = second.query("video_1", 0)
+    assert after == first.query("video_1", 0) != before
+    assert [opens(links, query) for links in (first, second) for query in (before, after)] == [True] * 4
+    clock.now = done.old_until - 1
+    assert len(one.ring.accepted(clock.now)) == 2
+    clock.now = done.old_until
+    assert len(one.ring.accepted(clock.now)) == 1
+    await two.stop()
+
+
+async def test_a_replica_that_hears_nothing_accepts_what_the_other_signs_from_the_first_moment(
+    replicas: tuple[Bench, Bench], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.link_secrets._LOOK_SECONDS", 0.05)
+    deaf = PostgresDatabase(postgres_url)  # it was not started, so it does not listen
+    clock = replicas[0].clock
+    one, two = LinkSecrets(replicas[0].database, clock), LinkSecrets(deaf, clock)
+    first, second = Links(await one.load(), clock), Links(await two.load(), clock)
+    await two.start()
+    done = await one.rotate(grace=0)
+    await until(lambda: len(two.ring.secrets) == 2)
+    old = second.query("video_1", 0)
+    assert opens(first, old)
+    clock.now = done.used_from
+    assert not opens(first, old)
+    assert not opens(second, old)
+    assert opens(second, first.query("video_1", 0))
+    await two.stop()
+    await deaf.close()
