@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ADMIN_KEY = "an-admin-key-of-the-tenants-tests"
 OF_ADMINS = {"key_id", "submission_id"}  # whoever owns them
+SEEN_BY_ADMINS = OF_ADMINS | {"request_id"}
+SHOWN_TO_ADMINS = ("/v1/keys", "/v1/submissions", "/v1/requests")
 OF_ALL = {"model_id", "provider"}
 UNREAD = ("/content", "/events", "/inputs/", "/keys")  # not JSON, or not the owner's to see
 BODIES: dict[str, dict[str, object]] = {  # by the end of the path; what is not named here needs none
@@ -39,6 +41,7 @@ NOBODYS = {
     "delivery_id": "evt_00000000000000000000000000000000",
     "key_id": "key_000000000000000000000000",
     "submission_id": "sub_00000000000000000000000000000000",
+    "request_id": "req_000000000000000000000000",
     "model_id": "sora-2",
     "provider": "local",
     "index": "0",
@@ -115,6 +118,7 @@ def everything(owner: httpx.Client, receiver: Receiver) -> dict[str, str]:
         "character_id": character["id"],
         "webhook_endpoint_id": endpoint,
         "delivery_id": delivered(owner)[0]["id"],
+        "request_id": owner.get("/v1/requests", params={"video_id": video}).json()["data"][0]["id"],
     }
 
 
@@ -144,7 +148,7 @@ def test_no_route_reads_or_writes_what_is_anothers_nor_tells_that_it_exists(tena
     tried = 0
     for method, path, _ in tenants.routes:
         names = {name for name in NOBODYS if f"{{{name}}}" in path} - OF_ALL - {"index"}
-        if not names or (who == "admin" and names & OF_ADMINS):
+        if not names or (who == "admin" and names & SEEN_BY_ADMINS):
             continue
         body = None if method in ("GET", "DELETE") else BODIES.get(path.rpartition("/")[2], {})
         query = {"expires": "4000000000", "signature": "x" * 43} if "/inputs/" in path else {}
@@ -165,10 +169,10 @@ def test_no_list_shows_or_starts_at_what_is_anothers(tenants: Tenants, who: str)
     stranger: httpx.Client = getattr(tenants, who)
     lists = [(path, queries) for method, path, queries in tenants.routes if method == "GET" and "{" not in path]
     for path, queries in lists:
-        if path.startswith(("/v1/keys", "/v1/submissions")) and who == "admin":
+        if path.startswith(SHOWN_TO_ADMINS) and who == "admin":
             continue
         for value in (tenants.ids[name] for name in tenants.ids if name not in OF_ALL | {"index"}):
-            for query in queries & {"after", "video_id"}:
+            for query in queries & {"after", "video_id", "key_id"}:
                 foreign = stranger.get(path, params={query: value})
                 assert told(foreign, tenants.ids) == told(stranger.get(path, params={query: "none"}), NOBODYS)
         shown = stranger.get(path).text

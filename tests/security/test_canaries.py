@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 ADMIN_KEY = "planted-admin-key-0123456789"
 WRONG_KEY = "rg_plantedplantedplantedplantedplanted"
 PASSWORD, TOKEN = "planted-password", "planted-token-of-a-signed-url"
+PROMPT = "a planted sea that nobody else has to know of"
 PICTURE = base64.b64encode(picture(200, 200)).decode()
+AUDITED = {
+    "key": ("create", "update", "rotate", "revoke"),
+    "webhook_endpoint": ("create", "update", "rotate_secret", "delete"),
+}
 KEYS = {"fal": fal.KEY, "aimlapi": aimlapi.KEY, "xai": xai.KEY}
 
 
@@ -103,6 +109,33 @@ def database(folder: Path) -> bytes:
     return b"".join(path.read_bytes() + path.name.encode() for path in folder.rglob("*") if path.is_file())
 
 
+def request_log(folder: Path) -> bytes:
+    """Read every value of every entry of the request log."""
+    with closing(sqlite3.connect(folder / "reelgate.sqlite3")) as database:
+        return json.dumps(database.execute("SELECT * FROM request_log").fetchall()).encode()
+
+
+def administer(client: Client, session: Session, endpoint_id: str, hook: str) -> None:
+    """Do everything that leaves a line in the audit trail, but settle a submission."""
+    made = client.ask("POST", "/v1/keys", ADMIN_KEY, json={"name": "second"}, secret=True)
+    path = f"/v1/keys/{made['id']}"
+    client.ask("PATCH", path, ADMIN_KEY, json={"name": "renamed", "budget_usd": 5})
+    rotated = client.ask("POST", f"{path}/rotate", ADMIN_KEY, json={"grace_seconds": 60}, secret=True)
+    client.ask("DELETE", path, ADMIN_KEY)
+    member = session.planted["member key"].decode()
+    path = f"/v1/webhook_endpoints/{endpoint_id}"
+    client.ask("POST", path, member, json={"url": f"{hook}?token={TOKEN}&more"})
+    anew = client.ask("POST", f"{path}/rotate_secret", member, json={}, secret=True)["signing_secret"]
+    doomed = {"name": "y", "url": f"{hook}?token={TOKEN}", "event_types": ["video.failed"]}
+    gone = client.ask("POST", "/v1/webhook_endpoints", member, json=doomed, secret=True)
+    client.ask("DELETE", f"/v1/webhook_endpoints/{gone['id']}", member)
+    session.planted |= {
+        "second key": made["key"].encode(),
+        "rotated key": rotated["key"].encode(),
+        "rotated secret": anew.removeprefix("whsec_").encode(),
+    }
+
+
 def use(client: Client, session: Session, hook: str) -> None:
     """Do what teams do in a day, mistakes included."""
     member = client.ask("POST", "/v1/keys", ADMIN_KEY, json={"name": "team"}, secret=True)["key"]
@@ -117,7 +150,7 @@ def use(client: Client, session: Session, hook: str) -> None:
     }
     image = f"data:image/png;base64,{PICTURE}"
     for provider in KEYS:
-        order = {"prompt": "a sea", "model": f"{provider}/grok-imagine-video", "image_url": image, "webhook_url": hook}
+        order = {"prompt": PROMPT, "model": f"{provider}/grok-imagine-video", "image_url": image, "webhook_url": hook}
         video = client.ask("POST", "/v1/videos", member, json=order)
         done = client.wait(video["id"], member)
         assert done["status"] == "completed", done
@@ -138,6 +171,9 @@ def use(client: Client, session: Session, hook: str) -> None:
     for key in (WRONG_KEY, member[:-1] + "x", None):
         assert "error" in client.ask("GET", "/v1/videos", key)
     assert "error" in client.ask("POST", "/v1/keys", member, json={"name": "more"})
+    administer(client, session, made["id"], hook)
+    client.ask("GET", "/v1/requests", ADMIN_KEY, params={"limit": 100})
+    client.ask("GET", "/v1/requests", member)
     client.ask("GET", "/v1/keys", ADMIN_KEY)
     client.ask("GET", "/v1/webhook_endpoints", member)
     client.ask("GET", "/v1/models", member)
@@ -172,6 +208,7 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
         "password": PASSWORD.encode(),
         "token": TOKEN.encode(),
         "picture": PICTURE[40:120].encode(),
+        "prompt": PROMPT.encode(),
     }
     fakes: dict[str, fal.FakeFal | aimlapi.FakeAimlApi | xai.FakeXai] = {
         "fal": fal.FakeFal(),
@@ -199,11 +236,19 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
         for name, fake in fakes.items():
             fake.rules.add(echo(KEYS[name], 400), echo(KEYS[name], 401))
         fail(client)
+        client.ask("GET", "/v1/requests", ADMIN_KEY)
+        session.places["request log"] = request_log(tmp_path / "data")
         session.places["database"] = database(tmp_path / "data")
         session.places["greeting"] = process.greeting.encode()
     captured = capfd.readouterr()
     assert "POST" in captured.err + captured.out, "the log was captured"
+    audited = "".join(line for line in captured.err.splitlines(keepends=True) if '"event": "audit"' in line)
+    for thing, actions in AUDITED.items():
+        assert all(f'"{thing}.{action}"' in audited for action in actions)
+    for seen in (b"/v1/videos", b"/v1/keys/{key_id}/rotate", b"url_not_allowed", b"fal/grok-imagine-video"):
+        assert seen in session.places["request log"]
     session.places |= {
+        "audit trail": audited.encode(),
         "log": (captured.err + captured.out).encode(),
         "answers": bytes(client.seen),
         "webhooks": json.dumps([(each.path, each.headers, each.body.decode()) for each in receiver.got]).encode(),
@@ -212,8 +257,9 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
     belongs = {
         *((name, f"traffic to {name}") for name in KEYS),
         *((f"signature {name}", place) for name in KEYS for place in ("answers", "webhooks")),
-        *(("picture", f"traffic to {name}") for name in KEYS),
-        *((name, "database") for name in ("webhook secret", "endpoint secret")),  # they sign
+        *((secret, f"traffic to {name}") for name in KEYS for secret in ("picture", "prompt")),
+        *(("prompt", place) for place in ("database", "answers")),
+        *((name, "database") for name in ("webhook secret", "endpoint secret", "rotated secret")),  # they sign
         *(("token", place) for place in ("database", "webhooks", "answers")),  # a part of the endpoint's own URL
     }
     found = session.found()
