@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,11 +44,7 @@ class Storing:
         try:
             source = await self._source(job, folder)
             pictures = await make_pictures(source, folder)
-            key, name = f"videos/{job.video_id}/{job.index}/{job.fence}", f"{job.video_id}-{job.index}"
-            put = context.store.put_file
-            await put(f"{key}/video.mp4", source, "video/mp4", f"{name}.mp4")
-            await put(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp", f"{name}.webp")
-            await put(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg", f"{name}.jpg")
+            key = await self._put(job, source, pictures)
         except MediaError as error:
             (folder / _RESULT).unlink(missing_ok=True)  # fetched anew: this one may be broken
             most = 1 if isinstance(error, TooLarge) else _PATIENT_TRIES if error.passing else _TRIES
@@ -70,6 +67,21 @@ class Storing:
             with faults():
                 await self.context.downloads.fetch(str(result.get("url")), target, self.context.max_video_bytes)
         return target
+
+    async def _put(self, job: Job, source: Path, pictures: Pictures) -> str:
+        """Store the files side by side, and return the key that theirs begin with. None is under way any more then."""
+        key, name = f"videos/{job.video_id}/{job.index}/{job.fence}", f"{job.video_id}-{job.index}"
+        put = self.context.store.put_file
+        failures = await asyncio.gather(
+            put(f"{key}/video.mp4", source, "video/mp4", f"{name}.mp4"),
+            put(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp", f"{name}.webp"),
+            put(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg", f"{name}.jpg"),
+            return_exceptions=True,
+        )
+        for failure in failures:
+            if failure is not None:
+                raise failure
+        return key
 
     async def _repeat(self, job: Job, message: str, most: int) -> None:
         """Try again later, or give up when the result stays unusable."""
