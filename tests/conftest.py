@@ -13,11 +13,14 @@ from app.telemetry import configure_logs
 from tests.bucket import Bucket, bucket_server
 from tests.databases import Databases
 from tests.postgres import binaries, cluster
+from tests.receiver import receiving
 from tests.serving import Running, serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.receiver import Receiver
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +36,13 @@ def databases() -> Iterator[Databases]:
         pytest.skip("no Postgres server is installed (initdb, pg_ctl)")
     with cluster() as server:
         yield Databases(server)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give a receiver of webhooks."""
+    with receiving() as running:
+        yield running
 
 
 @pytest.fixture

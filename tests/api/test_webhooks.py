@@ -12,7 +12,7 @@ from openai import OpenAI
 from standardwebhooks import Webhook
 
 from app.api import webhook_schemas as schemas
-from tests.receiver import DROP, receiving, status, wait_until
+from tests.receiver import DROP, status, wait_until
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -74,12 +74,6 @@ def holder(gateway: Running, key: str) -> httpx.Client:
 def sdk(guarded: Running, key: str) -> Iterator[OpenAI]:
     with OpenAI(base_url=f"{guarded.url}/v1", api_key=key, max_retries=0) as client:
         yield client
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 def end_video(http: httpx.Client, **fields: object) -> str:

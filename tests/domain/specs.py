@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from app.domain.catalogue import FreeSize, Mode, ModeSpec, Price, SecondsRange, builtin
+from app.domain.catalogue import FreeSize, Mode, ModeSpec, Price, SecondsRange, builtin, load
 from app.domain.sizing import Asked
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ thorough = settings(settings.get_profile("domain"))
 CATALOGUE = builtin()
 V1, V15, LITE = "grok-imagine-video", "grok-imagine-video-1.5", "grok-imagine-video-1.5-lite"
 SEVEN = ("16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16")
+
+
+def mistake(text: str) -> str:
+    """Read a catalogue that has a mistake, and return what is said of it."""
+    with pytest.raises(ValueError, match=r".") as error:
+        load(text)
+    return str(error.value)
 
 
 def spec_of(model: str, mode: Mode = Mode.TEXT, provider: str = "fal") -> ModeSpec:

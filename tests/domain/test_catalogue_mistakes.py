@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.domain.catalogue import Mode, ModeSpec, SecondsRange, VideoLimits, Wire, load
+from tests.domain.specs import mistake
 
 FILM = """
 [models.film]
@@ -37,12 +38,6 @@ image-to-video = { endpoint = "studio/film/image" }
 edit = { endpoint = "studio/film/edit" }
 """
 TEXT = "models.film.offerings.fal.modes.text-to-video"
-
-
-def mistake(text: str) -> str:
-    with pytest.raises(ValueError, match=r".") as error:
-        load(text)
-    return str(error.value)
 
 
 def test_the_catalogue_of_these_tests_has_no_mistake() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.catalogue import Mode, SecondsRange, builtin, load, parse
-from tests.domain.specs import V1, V15
+from tests.domain.specs import V1, V15, mistake
 
 FILM = """
 [models.film]
@@ -30,12 +30,6 @@ wire = { seconds = "", images = "pictures" }
 [models.film.offerings.fal.modes]
 text-to-video = { endpoint = "studio/film", wire.images = "stills" }
 """
-
-
-def mistake(text: str) -> str:
-    with pytest.raises(ValueError, match=r".") as error:
-        load(text)
-    return str(error.value)
 
 
 def test_nothing_of_your_own_changes_nothing() -> None:

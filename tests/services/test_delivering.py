@@ -18,7 +18,7 @@ from tests.receiver import DROP, HANG, receiving, status
 from tests.services.bench import OWNER, Scripted, open_bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.receiver import Receiver
@@ -32,12 +32,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with open_bench(tmp_path, Scripted()) as opened:
         opened.clock.now = time.time()  # by which signatures are judged
         yield opened
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 async def test_an_event_arrives_once_signed_for_the_openai_sdk_and_standard_webhooks(

@@ -19,7 +19,7 @@ from tests.receiver import DROP, HANG, receiving, status
 from tests.services.bench import OWNER, Scripted, open_bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,12 +35,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with open_bench(tmp_path, Scripted()) as opened:
         opened.clock.now = time.time()  # by which signatures are judged
         yield opened
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 async def test_a_dead_receiver_delays_nobody_else(bench: Bench, receiver: Receiver) -> None:

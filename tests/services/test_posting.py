@@ -24,7 +24,6 @@ from tests.media.test_destination import INSIDE, MALFORMED, NAMES, OFF_LIMITS
 from tests.receiver import receiving, status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.receiver import Receiver
@@ -74,12 +73,6 @@ def _names(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(host, *arguments, **options)  # type: ignore[arg-type,return-value]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 def test_there_are_many_hostile_urls() -> None:

@@ -13,11 +13,11 @@ from standardwebhooks import Webhook
 from app.db.leases import Claim
 from app.domain.errors import GatewayError
 from app.services.webhooks import Changes
-from tests.receiver import receiving, status
+from tests.receiver import status
 from tests.services.bench import OWNER, Scripted, open_bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.receiver import Receiver
@@ -31,12 +31,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with open_bench(tmp_path, Scripted()) as opened:
         opened.clock.now = time.time()  # by which signatures are judged
         yield opened
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
 
 
 async def test_410_disables_an_endpoint_and_gives_up_what_was_on_its_way(bench: Bench, receiver: Receiver) -> None:
