@@ -192,7 +192,9 @@ class MediaStore:
         _checked(prefix)
         with faults():
             if self._folder is not None:
-                await asyncio.to_thread(_remove_tree, self._folder / prefix, self._folder / keep if keep else None)
+                folder = self._folder / prefix
+                await asyncio.to_thread(_remove_tree, folder, self._folder / keep if keep else None)
+                await asyncio.to_thread(_prune, folder, self._folder)
                 return
             async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
                 await self._delete([meta["path"] for meta in found if not (keep and _below(meta["path"], keep))])
@@ -255,6 +257,23 @@ def _remove_tree(folder: Path, keep: Path | None) -> None:
     while folder.is_dir():
         with suppress(FileNotFoundError):  # somebody else deletes the same files
             shutil.rmtree(folder)
+
+
+def _prune(folder: Path, root: Path) -> None:
+    """Remove what is empty from a folder up, but the rooms right below the root: a listing relies on them.
+
+    Whoever stores something there just then is not disturbed: a folder with a file is not removed, and obstore makes
+    the folder anew where it vanished before the file was in it.
+    """
+    for place in (folder, *folder.parents):
+        if root in (place, place.parent):
+            return
+        try:
+            place.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:  # it is not empty
+            return
 
 
 def _newest(folder: Path) -> dict[str, datetime]:

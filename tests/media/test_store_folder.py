@@ -121,3 +121,38 @@ async def test_what_a_killed_writer_left_has_a_name_for_the_sweep(tmp_path: Path
     assert await store.names("inputs") == ["video_1"]
     await store.delete_prefix("inputs/video_1")
     assert await store.names("inputs") == []
+
+
+async def test_a_deletion_leaves_no_empty_folder_but_the_room(tmp_path: Path) -> None:
+    store = MediaStore.open(tmp_path)
+    for key in ("videos/1/0/1/video.mp4", "videos/1/1/1/video.mp4", "videos/2/0/1/video.mp4"):
+        await store.put_bytes(key, b"x", "video/mp4")
+    await store.delete_prefix("videos/1/0")
+    assert sorted(path.name for path in (tmp_path / "videos/1").iterdir()) == ["1"]
+    await store.delete_prefix("videos/1/1")
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["2"]
+    await store.delete_prefix("videos/2/0", keep="videos/2/0/1")
+    assert (await store.head("videos/2/0/1/video.mp4")).size == 1
+    await store.delete_prefix("videos/2/0")
+    await store.delete_prefix("videos/2/0")
+    assert [place for place, _, _ in os.walk(tmp_path)] == [str(tmp_path), str(tmp_path / "videos")]
+
+
+async def test_what_is_stored_while_its_neighbour_is_deleted_is_there(tmp_path: Path) -> None:
+    store = MediaStore.open(tmp_path)
+    over = asyncio.Event()
+
+    async def delete() -> None:
+        while not over.is_set():
+            await asyncio.gather(*(store.delete_prefix("videos/1/0") for _ in range(4)))
+
+    deleting = asyncio.create_task(delete())
+    await store.put_bytes("source", b"copied", "video/mp4")
+    for number in range(60):
+        await store.put_bytes(f"videos/1/1/{number}/video.mp4", b"x", "video/mp4")
+        await store.copy("source", f"videos/1/2/{number}")
+        assert (await store.head(f"videos/1/1/{number}/video.mp4")).size == 1
+        assert (await store.head(f"videos/1/2/{number}")).size == 6
+        await asyncio.gather(store.delete_prefix("videos/1/1"), store.delete_prefix(f"videos/1/2/{number}"))
+    over.set()
+    await deleting
