@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bench.results import Options
 
-_INTERVAL = 5.0
+_INTERVAL = 10.0  # seconds; what a gateway that is left alone comes to for long jobs
 _CASES = ((2_000, 200), (10_000, 300))  # jobs, MiB
 _LATE_MS = 1000
 
@@ -24,7 +24,7 @@ def rows(options: Options) -> Iterator[Row]:
         if jobs > _CASES[0][0] and not options.full:
             yield absent(what, goal, "only with --full")
             continue
-        found = measure(jobs, _INTERVAL, 5 * options.seconds)
+        found = measure(jobs, _INTERVAL, 10 * options.seconds)
         yield Row(
             what,
             goal,

@@ -84,6 +84,8 @@ def _finish(process: subprocess.Popen[str]) -> Load:
     found = json.loads(said.splitlines()[-1])
     if found["errors"]:
         raise RuntimeError(f"{found['errors']} of {found['requests']} requests failed")
+    if not found["requests"]:
+        raise RuntimeError("no request was answered in time; --seconds may help on a busy machine")
     seconds = found["seconds"]
     return Load(
         per_second=found["requests"] / seconds,

@@ -1,0 +1,84 @@
+"""What a request asks of the database, counted: times differ from machine to machine, counts do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from app.db.videos import Page
+from tests.performance.statements import counted
+from tests.services.bench import OWNER, Scripted, open_bench
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.performance.statements import Statement
+    from tests.services.bench import Bench
+
+# Seven for an owner without limits: a retry's video, the video, its outputs, the budget twice, and the answer's two.
+CREATE, RETRIEVE, PAGE = 7, 2, 2
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with open_bench(tmp_path, Scripted("xai")) as opened:
+        yield opened
+
+
+async def test_a_create_asks_the_database_seven_times_at_most_however_many_outputs_it_has(bench: Bench) -> None:
+    for outputs in (1, 10):
+        with counted() as seen:
+            await bench.create(n=outputs)
+        assert 0 < len(seen) <= CREATE, [each.text for each in seen]
+
+
+async def test_a_video_is_read_with_two_statements_however_many_outputs_it_has(bench: Bench) -> None:
+    for outputs in (1, 10):
+        video_id = await bench.create(n=outputs)
+        with counted() as seen:
+            await bench.show(video_id)
+        assert 0 < len(seen) <= RETRIEVE
+
+
+async def test_a_page_is_read_with_two_statements_however_many_videos_there_are(bench: Bench) -> None:
+    for _ in range(2):
+        for number in range(5):
+            await bench.create(prompt=f"clip {number}")
+        with counted() as seen:
+            await bench.videos.list_page(OWNER, Page(limit=3))
+        assert 0 < len(seen) <= PAGE
+
+
+@pytest.mark.parametrize("page", [Page(), Page(ascending=True), Page(created_after=1.0), Page(after="first")])
+async def test_a_page_comes_from_an_index_without_sorting_or_looking_through_the_table(
+    bench: Bench, page: Page
+) -> None:
+    first = await bench.create()
+    if page.after:
+        page = Page(after=first)
+    with counted() as seen:
+        await bench.videos.list_page(OWNER, page)
+    listing = next(each for each in seen if "ORDER BY videos.created_at" in each.text)
+    plan = await _plan(bench, listing)
+    assert "ix_videos_owner_created_at_id" in plan
+    assert "SCAN" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
+async def test_claiming_ten_outputs_takes_no_more_statements_than_claiming_one(bench: Bench) -> None:
+    await bench.create()
+    with counted() as one:
+        assert len(await bench.claim()) == 1
+    await bench.create(n=10)
+    with counted() as ten:
+        assert len(await bench.claim()) == 10
+    assert len(ten) == len(one)
+
+
+async def _plan(bench: Bench, statement: Statement) -> str:
+    async with bench.database.read() as session:
+        connection = await session.connection()
+        rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters)
+        return "; ".join(str(row[3]) for row in rows)
