@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 
-_CHUNK = 2000  # rows that are removed at a time: whoever creates a video waits no longer than for these
+_CHUNK = 500  # rows that are removed at a time: whoever creates a video waits no longer than for these
 
 LEASES = Leases(DeliveryRow, LONGEST_PAUSE * (1 + SPREAD))
 

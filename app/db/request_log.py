@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
 
-_CHUNK = 2000  # rows that are removed at a time: whoever creates a video waits no longer than for these
+_CHUNK = 500  # rows that are removed at a time: whoever creates a video waits no longer than for these
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 _SECONDS = 1.0  # that an entry waits at most, where the database can be written to
 _MOST = 10_000  # entries that wait; what comes while the database is away for longer is lost
-_TOGETHER = 500  # entries that are written in one transaction
+_TOGETHER = 100  # entries that are written in one transaction: some ten milliseconds, where others write, too
 _LAST_SECONDS = 3.0  # for the last ones, when the gateway stops
 
 
