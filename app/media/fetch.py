@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -16,8 +15,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from app.media.destination import Resolver, shown
-from app.media.errors import MediaError, StoreFault
-from app.media.files import new_file
+from app.media.errors import MediaError
+from app.media.files import check_room, new_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +29,6 @@ _PATIENCE = httpx.Timeout(connect=5.0, read=15.0, write=15.0, pool=5.0)  # s
 _TOTAL_SECONDS = 60.0
 RESULT_RATE = 128 << 10  # bytes per second: what a result, which was paid for, must come at on average
 _CHUNK = 1 << 18  # bytes
-_SPARE = 256 << 20  # bytes of the disk that no download may take: the database and the media need room, too
 _LOOK_AFTER = 64 << 20  # bytes between two looks at the disk, which others fill at the same time
 _BUSY = frozenset({408, 425, 429})
 _DECIMAL = re.compile(r"[0-9]{1,18}")
@@ -122,7 +120,7 @@ class _Saving:
         async with new_file(self.target) as file:
             async for chunk in response.aiter_raw(_CHUNK):
                 if size - looked_at >= _LOOK_AFTER:
-                    await asyncio.to_thread(_check_room, self.target.parent, max(stated - size, len(chunk)))
+                    await asyncio.to_thread(check_room, self.target.parent, max(stated - size, len(chunk)))
                     looked_at = size
                 size += len(chunk)
                 if size > self.max_bytes:
@@ -145,15 +143,6 @@ class _Saving:
     def _too_large(self) -> TooLarge:
         reason = f"the file is larger than {self.max_bytes / (1 << 20):g} MiB"
         return TooLarge("media_unavailable", _told(self.url, reason))
-
-
-def _check_room(folder: Path, wanted: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free - wanted < _SPARE:
-        raise StoreFault(
-            f"the disk of the data folder has {free >> 20} MiB free, and a download of {-(-wanted >> 20)} MiB has to "
-            f"leave {_SPARE >> 20}"
-        )
 
 
 def _reason(error: Exception) -> str:

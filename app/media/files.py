@@ -5,12 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING
+
+from app.media.errors import StoreFault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+
+_SPARE = 256 << 20  # bytes of the disk that no file may take: the database needs room, too
+
+
+def check_room(folder: Path, wanted: int) -> None:
+    """Raise StoreFault where a file of `wanted` bytes in the folder would leave its disk (nearly) full."""
+    free = shutil.disk_usage(folder).free
+    if free - wanted < _SPARE:
+        raise StoreFault(
+            f"the disk of the data folder has {free >> 20} MiB free, and a file of {-(-wanted >> 20)} MiB has to leave "
+            f"{_SPARE >> 20}"
+        )
 
 
 class NewFile:

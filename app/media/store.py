@@ -7,13 +7,11 @@ A `LocalStore` writes `KEY#N` and renames it, so a key never shows half an objec
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import secrets
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,10 +20,11 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from app.media.bucket import ANSWER_SECONDS, faults, open_bucket
 from app.media.errors import MediaError, StoreFault
-from app.media.files import new_file
+from app.media.files import check_room, new_file
+from app.media.folder import last_changes, make_durable, prune, remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from obstore import Attributes, GetResult
     from obstore.store import ObjectStore
@@ -90,6 +89,9 @@ class MediaStore:
 
         With a `filename`, a bucket that serves it itself will say how clients may call and keep it.
         """
+        if self._folder is not None:
+            size = (await asyncio.to_thread(path.stat)).st_size
+            await asyncio.to_thread(check_room, self._folder, size)
         named = {"Content-Disposition": disposition(filename), "Cache-Control": CACHING} if filename else {}
         try:
             await self._put(key, path, {"Content-Type": content_type, **named})
@@ -111,7 +113,7 @@ class MediaStore:
                     _checked(key), content, attributes=attributes, max_concurrency=_PARTS_AT_ONCE
                 )
                 if self._folder is not None:
-                    await asyncio.to_thread(_make_durable, self._folder / key, self._folder)
+                    await asyncio.to_thread(make_durable, self._folder / key, self._folder)
         except FileNotFoundError:
             raise StoreFault("the folder or bucket is gone") from None
 
@@ -162,7 +164,7 @@ class MediaStore:
             with faults():
                 await self._objects.copy_async(_checked(source), _checked(target))
                 if self._folder is not None:
-                    await asyncio.to_thread(_make_durable, self._folder / target, self._folder)
+                    await asyncio.to_thread(make_durable, self._folder / target, self._folder)
         except FileNotFoundError:
             raise _missing() from None
 
@@ -176,7 +178,7 @@ class MediaStore:
         newest: dict[str, datetime] = {}
         with faults():
             if self._folder is not None:
-                newest = await asyncio.to_thread(_newest, self._folder / prefix)
+                newest = await asyncio.to_thread(last_changes, self._folder / prefix)
             else:
                 async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
                     for meta in found:
@@ -193,8 +195,8 @@ class MediaStore:
         with faults():
             if self._folder is not None:
                 folder = self._folder / prefix
-                await asyncio.to_thread(_remove_tree, folder, self._folder / keep if keep else None)
-                await asyncio.to_thread(_prune, folder, self._folder)
+                await asyncio.to_thread(remove_tree, folder, self._folder / keep if keep else None)
+                await asyncio.to_thread(prune, folder, self._folder)
                 return
             async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
                 await self._delete([meta["path"] for meta in found if not (keep and _below(meta["path"], keep))])
@@ -234,66 +236,3 @@ def _below(key: str, prefix: str) -> bool:
 
 def _missing() -> MediaError:
     return MediaError("media_unavailable", "The file is no longer stored; it was deleted or has expired.")
-
-
-def _make_durable(path: Path, root: Path) -> None:
-    """Put the file and the folders that name it on the disk: the database will soon say that it exists."""
-    for place in (path, *path.parents):
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if place == root:
-            return
-
-
-def _remove_tree(folder: Path, keep: Path | None) -> None:
-    if keep is not None and keep.is_relative_to(folder):
-        for place in folder.iterdir() if folder.is_dir() else ():
-            if place != keep and not keep.is_relative_to(place):
-                _remove_tree(place, None)
-        return
-    while folder.is_dir():
-        with suppress(FileNotFoundError):  # somebody else deletes the same files
-            shutil.rmtree(folder)
-
-
-def _prune(folder: Path, root: Path) -> None:
-    """Remove what is empty from a folder up, but the rooms right below the root: a listing relies on them.
-
-    Whoever stores something there just then is not disturbed: a folder with a file is not removed, and obstore makes
-    the folder anew where it vanished before the file was in it.
-    """
-    for place in (folder, *folder.parents):
-        if root in (place, place.parent):
-            return
-        try:
-            place.rmdir()
-        except FileNotFoundError:
-            continue
-        except OSError:  # it is not empty
-            return
-
-
-def _newest(folder: Path) -> dict[str, datetime]:
-    """Say when each folder in `folder` last changed, or anything below it: a hard link has the age of its source."""
-    return {
-        place.name: datetime.fromtimestamp(max(map(_changed, _all(place))), UTC)
-        for place in (folder.iterdir() if folder.is_dir() else ())
-        if place.is_dir()
-    }
-
-
-def _all(folder: Path) -> Iterator[str]:
-    for place, _, names in os.walk(folder):
-        yield place
-        yield from (os.path.join(place, name) for name in names)  # noqa: PTH118 - a walk speaks in strings
-    yield str(folder)  # a walk does not mention what is gone
-
-
-def _changed(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime  # noqa: PTH116 - as above
-    except FileNotFoundError:  # somebody else deletes it
-        return 0.0

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import openai
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from app.cli import cli
 from tests.bucket import PREFIX, SECRET, Bucket, Fault
 from tests.serving import Running, serve, settings_for
 
@@ -134,13 +135,13 @@ def test_what_is_gone_or_cannot_be_reached_is_told_by_the_gateway(gateway: Runni
     assert (failing.status_code, failing.json()["error"]["code"]) == (503, "storage_unavailable")
 
 
-def test_openais_sdk_gets_the_content_and_keeps_its_key_from_the_bucket(gateway: Running, bucket: Bucket) -> None:
-    video = gateway.finished()
-    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=ADMIN_KEY, max_retries=0) as client:
-        with pytest.warns(DeprecationWarning):
-            got = client.videos.download_content(video["id"])
-        assert len(got.read()) == video["output"]["size_bytes"]
-        with pytest.warns(DeprecationWarning):
-            thumbnail = client.videos.download_content(video["id"], variant="thumbnail")
-        assert thumbnail.response.headers["content-type"] == "image/webp"
-    assert bucket.direct == [None, None]
+def test_generate_fetches_from_the_bucket_and_keeps_its_key_to_itself(
+    gateway: Running, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REELGATE_ADMIN_KEY", ADMIN_KEY)
+    target = tmp_path / "boat.mp4"
+    options = ["--base-url", gateway.url, "--seconds", "1", "--resolution", "480p"]
+    done = CliRunner().invoke(cli, ["generate", "a boat", "-o", str(target), *options])
+    assert done.exit_code == 0, done.output
+    assert target.read_bytes()[4:8] == b"ftyp"
+    assert bucket.direct == [None]

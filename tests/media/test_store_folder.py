@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,3 +158,14 @@ async def test_what_is_stored_while_its_neighbour_is_deleted_is_there(tmp_path: 
         await asyncio.gather(store.delete_prefix("videos/1/1"), store.delete_prefix(f"videos/1/2/{number}"))
     over.set()
     await deleting
+
+
+async def test_a_file_that_would_fill_the_disk_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MediaStore.open(tmp_path / "media")
+    await asyncio.to_thread((tmp_path / "clip").write_bytes, bytes(CHUNK))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=257 * CHUNK - 1))
+    with pytest.raises(StoreFault, match="256 MiB free, and a file of 1 MiB has to leave 256"):
+        await store.put_file("videos/1/clip", tmp_path / "clip", "video/mp4")
+    assert _files(tmp_path / "media") == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=257 * CHUNK))
+    await store.put_file("videos/1/clip", tmp_path / "clip", "video/mp4")
