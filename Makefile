@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve demo-providers install dev sdks test coverage provider-table thorough long crash crash-full check format lock clean
+.PHONY: help serve demo-providers install dev sdks test coverage provider-table thorough long crash crash-full bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ crash: $(DEV) ## Kill a gateway 30 times while it works, at random and at the wo
 
 crash-full: $(DEV) ## The long proofs of docs/reliability.md, an hour or two; each has a command of its own there
 	$(BIN)/python -m tests.crash.harness full $(ARGS)
+
+bench: $(DEV) ## Measure every goal of docs/performance.md against a baseline of the same run, some minutes; needs wrk
+	$(BIN)/python -m bench $(ARGS)
 
 long: $(DEV) ## Run the longest proofs: a hundred races for a budget, the state machine at length; an hour
 	$(BIN)/pytest -m long $(ARGS)

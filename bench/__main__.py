@@ -1,7 +1,8 @@
 """`python -m bench [--only reads,lists] [--seconds 3] [--rounds 3] [--full] [--litellm FOLDER] [--json FILE]`.
 
 Starts what it needs on loopback, measures every row of docs/performance.md against a baseline of the same run, prints
-one table and writes it as JSON. Ends with status 1 where a goal was missed, 2 where it cannot measure at all.
+one table and writes it as JSON. Ends with status 1 where a row failed, 2 where it cannot measure; a missed goal is
+said in the table only.
 """
 
 from __future__ import annotations
@@ -54,16 +55,18 @@ def main() -> None:
     options = Options(given.seconds, given.rounds, given.full, given.litellm)
     console, began = Console(width=None if sys.stdout.isatty() else 160), time.monotonic()
     rows: list[Row] = []
+    failed = False
     for name in chosen:
         console.print(f"measuring {name} …", style="dim")
         try:
             rows += _TOPICS[name](options)
         except (RuntimeError, HTTPError) as error:  # the other rows are worth having all the same
             rows.append(Row(name, "", f"failed: {error}", met=False))
+            failed = True
     console.print(table(rows))
     write(rows, given.json, time.monotonic() - began)
     console.print(f"{time.monotonic() - began:.0f} s; written to {given.json}", style="dim")
-    sys.exit(any(row.met is False for row in rows))
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

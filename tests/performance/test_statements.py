@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.db.videos import Page
+from app.domain.jobs import State
+from app.providers.base import Pending
 from tests.performance.statements import counted
 from tests.services.bench import OWNER, Scripted, open_bench
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 # Seven for an owner without limits: a retry's video, the video, its outputs, the budget twice, and the answer's two.
 CREATE, RETRIEVE, PAGE = 7, 2, 2
+SUBMIT, POLL, POLL_IN_VAIN = 22, 7, 3  # each with its claim, which is two for however many outputs
 
 
 @pytest.fixture
@@ -77,8 +80,18 @@ async def test_claiming_ten_outputs_takes_no_more_statements_than_claiming_one(b
     assert len(ten) == len(one)
 
 
+async def test_a_submit_and_a_poll_cost_no_more_statements_than_they_did(bench: Bench) -> None:
+    bench.provider.on_poll = [Pending(progress=10), Pending(progress=10)]
+    await bench.create()
+    for state, most in ((State.QUEUED, SUBMIT), (State.RUNNING, POLL), (State.RUNNING, POLL_IN_VAIN)):
+        with counted() as seen:
+            assert await bench.step() == [state]
+        assert 0 < len(seen) <= most, [each.text for each in seen]
+        bench.clock.now += 60
+
+
 async def _plan(bench: Bench, statement: Statement) -> str:
     async with bench.database.read() as session:
         connection = await session.connection()
         rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters)
-        return "; ".join(str(row[3]) for row in rows)
+        return "; ".join(map(str, rows))
