@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, tuple_
+from sqlalchemy import and_, case, delete, func, insert, select, tuple_
 
 from app.db.tables import OutputRow, RequestRow, VideoRow
 
@@ -85,9 +85,10 @@ async def add(session: AsyncSession, entries: Sequence[Entry]) -> None:
 
 async def get(session: AsyncSession, owner: str | None, name: str) -> Logged | None:
     """Return the entry of this id or, failing that, the newest of this x-request-id. Owner None sees everybody's."""
-    named = or_(RequestRow.id == name, RequestRow.request_id == name)
-    by_id_first = (case((RequestRow.id == name, 0), else_=1), RequestRow.at.desc())
-    found = await _read(session, _scoped(owner).where(named).order_by(*by_id_first).limit(1))
+    found = await _read(session, _scoped(owner).where(RequestRow.id == name))
+    if not found:
+        newest = RequestRow.at.desc()
+        found = await _read(session, _scoped(owner).where(RequestRow.request_id == name).order_by(newest).limit(1))
     return found[0] if found else None
 
 
@@ -152,7 +153,7 @@ async def _read(
     ids = {row.RequestRow.video_id for row in rows if row.status is not None}
     made = select(OutputRow.video_id, OutputRow.provider, OutputRow.cost).where(OutputRow.video_id.in_(ids))
     outputs: dict[str, list[Any]] = {video_id: [] for video_id in ids}
-    for output in await session.execute(made.order_by(OutputRow.index)):
+    for output in await session.execute(made.order_by(OutputRow.index)) if ids else ():
         outputs[output.video_id].append(output)
     return [
         Logged(

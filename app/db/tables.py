@@ -355,7 +355,7 @@ class RequestRow(Base):
     __table_args__ = (
         Index(None, "owner", "at", "id"),
         Index(None, "at", "id"),
-        Index(None, "request_id"),
+        Index(None, "request_id", "owner", "at"),
         Index(None, "video_id"),
     )
 

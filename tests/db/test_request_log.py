@@ -6,15 +6,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import func, select, update
 
 from app.db import deliveries, request_log
 from app.db.request_log import Entry, Job, Page
 from app.db.tables import DeliveryRow, EventRow, OutputRow, RequestRow, VideoRow
 from tests.db.rows import add_video
+from tests.performance.statements import counted
 
 if TYPE_CHECKING:
-    import pytest
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.request_log import Logged
@@ -136,6 +137,38 @@ async def test_filters_choose(database: Database) -> None:
         ({"created_after": NOW + 2, "created_before": NOW + 4}, [3, 2]),
     ):
         assert await listed(database, **asked) == [f"req_{number}" for number in expected], asked
+
+
+@pytest.mark.parametrize(
+    ("owner", "index"),
+    [
+        (
+            "o",
+            (
+                "owner_at_id (owner=?",
+                "autoindex_request_log_1 (id=?)",
+                "request_id_owner_at (request_id=? AND owner=?)",
+            ),
+        ),
+        (None, ("at_id", "autoindex_request_log_1 (id=?)", "request_id_owner_at (request_id=?)")),
+    ],
+    ids=["one owner's", "everybody's"],
+)
+async def test_entries_are_found_by_an_index_however_many_there_are(
+    sqlite: Database, owner: str | None, index: tuple[str, ...]
+) -> None:
+    await write(sqlite, entry(1))
+    with counted() as seen:
+        await listed(sqlite, owner)
+        await get(sqlite, "unknown", owner)
+    assert len(seen) == len(index)
+    async with sqlite.read() as session:
+        connection = await session.connection()
+        for statement, name in zip(seen, index, strict=True):
+            asked = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters)
+            plan = [row[-1] for row in asked]
+            assert name in plan[0], plan
+            assert "TEMP" not in plan[-1] or "unknown" in statement.parameters
 
 
 async def test_what_is_old_goes_part_by_part_and_the_rest_stays(

@@ -28,5 +28,5 @@ def upgrade() -> None:
         sa.Column("video_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_request_log")),
     )
-    for columns in (["owner", "at", "id"], ["at", "id"], ["request_id"], ["video_id"]):
+    for columns in (["owner", "at", "id"], ["at", "id"], ["request_id", "owner", "at"], ["video_id"]):
         op.create_index(op.f(f"ix_request_log_{'_'.join(columns)}"), "request_log", columns)
