@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import secrets
 import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,12 +123,13 @@ def _rate_headers(rate: Rate) -> dict[str, str]:
 
 
 async def get_folder(gateway: Services) -> AsyncIterator[Path]:
-    """Give the request a folder of its own, removed when it is answered."""
-    folder = Path(tempfile.mkdtemp(dir=gateway.uploads))
+    """Give the request a folder of its own, which whoever puts a file there makes; removed when it is answered."""
+    folder = gateway.uploads / secrets.token_hex(16)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 Folder = Annotated[Path, Depends(get_folder)]

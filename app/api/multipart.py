@@ -40,10 +40,11 @@ class _Part:
 async def parse_multipart(
     content_type: str, chunks: AsyncIterator[bytes], folder: Path
 ) -> list[tuple[str, str | Upload]]:
-    """Return the fields in order as (name, text or Upload); files lie in `folder`. Raises GatewayError."""
+    """Return the fields in order as (name, text or Upload); files lie in `folder`, then made. Raises GatewayError."""
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise GatewayError("invalid_value", "The multipart body has no boundary in its Content-Type.")
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - takes microseconds
     reader = _Reader(folder)
     try:
         parser = MultipartParser(boundary, reader.callbacks())

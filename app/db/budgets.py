@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sqlalchemy import case, func, literal, or_, select, update
+from sqlalchemy import Float, bindparam, case, func, literal, or_, select, update
 
 from app.db.tables import BudgetRow, LedgerRow, OutputRow, VideoRow
 from app.domain.limits import Period, period_end, period_start
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.domain.limits import Limits
@@ -35,15 +34,57 @@ class Change:
     in_flight: int = 0
 
 
-def _begun(now: float) -> ColumnElement[float]:
-    """Return when the row's own kind of period began."""
-    starts = [(BudgetRow.period == each, literal(period_start(each, now))) for each in ("day", "month")]
-    return case(*starts, else_=literal(0.0))
+# The statements are made once: SQLAlchemy takes longer to put one together than SQLite to carry it out.
+
+_PERIODS: tuple[Period, ...] = ("day", "month")
+# when the row's own kind of period began; see `_moments`
+_BEGUN = case(*((BudgetRow.period == each, bindparam(each, type_=Float)) for each in _PERIODS), else_=literal(0.0))
+# what was spent before this period: when a new one begins, everything so far
+_BASE = case((BudgetRow.period_start < _BEGUN, BudgetRow.spent), else_=BudgetRow.base)
+
+_COUNT = (
+    update(BudgetRow)
+    .where(BudgetRow.owner == bindparam("of"))
+    .values(
+        base=_BASE,
+        period_start=case((BudgetRow.period_start < _BEGUN, _BEGUN), else_=BudgetRow.period_start),
+        spent=BudgetRow.spent + bindparam("more_spent"),
+        reserved=BudgetRow.reserved + bindparam("more_reserved"),
+        in_flight=BudgetRow.in_flight + bindparam("more_in_flight"),
+    )
+    .execution_options(synchronize_session=False)
+)
+_FITS = or_(
+    BudgetRow.budget.is_(None), BudgetRow.spent - _BASE + BudgetRow.reserved + bindparam("wanted") <= BudgetRow.budget
+)
+_FREE = or_(
+    BudgetRow.max_concurrent.is_(None), BudgetRow.in_flight + bindparam("more_in_flight") <= BudgetRow.max_concurrent
+)
+_RESERVE = _COUNT.where(_FITS, _FREE)
+_WHETHER_IT_FITS = select(_FITS).where(BudgetRow.owner == bindparam("of"))
+_FRESH = BudgetRow.minute < bindparam("now_minute")
+_ADMIT = (
+    update(BudgetRow)
+    .where(BudgetRow.owner == bindparam("of"), or_(_FRESH, BudgetRow.requests < BudgetRow.requests_per_minute))
+    .values(
+        minute=case((_FRESH, bindparam("now_minute")), else_=BudgetRow.minute),
+        requests=case((_FRESH, 1), else_=BudgetRow.requests + 1),
+    )
+    .returning(BudgetRow.requests, BudgetRow.requests_per_minute)
+    .execution_options(synchronize_session=False)
+)
+_RATE = select(BudgetRow.requests_per_minute).where(BudgetRow.owner == bindparam("of"))
 
 
-def _base(now: float) -> ColumnElement[int]:
-    """Return what was spent before this period: when a new one begins, everything so far."""
-    return case((BudgetRow.period_start < _begun(now), BudgetRow.spent), else_=BudgetRow.base)
+def _values(owner: str, change: Change, now: float) -> dict[str, str | float]:
+    """Return what the statements about money are carried out with."""
+    return {
+        "of": owner,
+        "more_spent": change.spent,
+        "more_reserved": change.reserved,
+        "more_in_flight": change.in_flight,
+        **{period: period_start(period, now) for period in _PERIODS},
+    }
 
 
 async def reserve(session: AsyncSession, owner: str, wanted: Change, now: float, least: int = 0) -> Refusal | None:
@@ -51,39 +92,17 @@ async def reserve(session: AsyncSession, owner: str, wanted: Change, now: float,
 
     `least` must be left, though less is reserved.
     """
-    fits = or_(
-        BudgetRow.budget.is_(None),
-        BudgetRow.spent - _base(now) + BudgetRow.reserved + max(wanted.reserved, least) <= BudgetRow.budget,
-    )
-    free = or_(BudgetRow.max_concurrent.is_(None), BudgetRow.in_flight + wanted.in_flight <= BudgetRow.max_concurrent)
-    if await _add(session, owner, wanted, now, fits, free):
+    values = {**_values(owner, wanted, now), "wanted": max(wanted.reserved, least)}
+    done = await session.execute(_RESERVE, values)
+    if done.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
         return None
-    refused = (await session.execute(select(fits.label("fits")).where(BudgetRow.owner == owner))).one_or_none()
-    if refused is None:
-        return None
-    return "concurrency" if refused.fits else "budget"
+    fits = await session.scalar(_WHETHER_IT_FITS, values)
+    return None if fits is None else "concurrency" if fits else "budget"
 
 
 async def count(session: AsyncSession, owner: str, change: Change, now: float) -> None:
     """Add to an owner's counters what has happened, whatever the limits say."""
-    await _add(session, owner, change, now)
-
-
-async def _add(session: AsyncSession, owner: str, change: Change, now: float, *conditions: ColumnElement[bool]) -> bool:
-    begun = _begun(now)
-    done = await session.execute(
-        update(BudgetRow)
-        .where(BudgetRow.owner == owner, *conditions)
-        .values(
-            base=_base(now),
-            period_start=case((BudgetRow.period_start < begun, begun), else_=BudgetRow.period_start),
-            spent=BudgetRow.spent + change.spent,
-            reserved=BudgetRow.reserved + change.reserved,
-            in_flight=BudgetRow.in_flight + change.in_flight,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return bool(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+    await session.execute(_COUNT, _values(owner, change, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +118,12 @@ class Rate:
 async def admit(session: AsyncSession, owner: str, now: float) -> Rate | None:
     """Count a request, if this minute of the clock has room for it; None where there is no limit."""
     minute = int(now // _MINUTE)
-    fresh = BudgetRow.minute < minute
-    counted = (
-        await session.execute(
-            update(BudgetRow)
-            .where(BudgetRow.owner == owner, or_(fresh, BudgetRow.requests < BudgetRow.requests_per_minute))
-            .values(
-                minute=case((fresh, minute), else_=BudgetRow.minute),
-                requests=case((fresh, 1), else_=BudgetRow.requests + 1),
-            )
-            .returning(BudgetRow.requests, BudgetRow.requests_per_minute)
-            .execution_options(synchronize_session=False)
-        )
-    ).one_or_none()
+    counted = (await session.execute(_ADMIT, {"of": owner, "now_minute": minute})).one_or_none()
     reset = (minute + 1) * _MINUTE - now
     if counted is not None:
         limit = counted.requests_per_minute
         return None if limit is None else Rate(limit, max(0, limit - counted.requests), reset, admitted=True)
-    limit = await session.scalar(select(BudgetRow.requests_per_minute).where(BudgetRow.owner == owner))
+    limit = await session.scalar(_RATE, {"of": owner})
     return None if limit is None else Rate(limit, 0, reset, admitted=False)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from app.db import driver
 from app.db.session import Database, DatabaseUnavailable, News, T
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        url = f"sqlite+aiosqlite:///{path}"
+        url, connect = f"sqlite+aiosqlite:///{path}", {"async_creator_fn": lambda *_, **__: driver.connect(path)}
         # Parameters are prompts and hashes of keys: they have no place in a traceback.
-        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
-        self._read_engine = create_async_engine(url, pool_size=_READERS, max_overflow=0, hide_parameters=True)
+        self._write_engine = create_async_engine(
+            url, connect_args=connect, pool_size=1, max_overflow=0, hide_parameters=True
+        )
+        self._read_engine = create_async_engine(
+            url, connect_args=connect, pool_size=_READERS, max_overflow=0, hide_parameters=True
+        )
         event.listen(self._write_engine.sync_engine, "connect", _prepare_writer)
         event.listen(self._write_engine.sync_engine, "begin", _begin_immediate)
         event.listen(self._write_engine.sync_engine, "commit", _commit_surely)
@@ -152,7 +157,7 @@ class SqliteDatabase(Database):
         finally:
             self.tell_changes(session)
         for write, result in zip(batch, results, strict=True):
-            if write.news:
+            if write.news and not write.failed:
                 self.tell(write.news)
             write.succeed(result)
 
@@ -163,7 +168,7 @@ class _Write:
     def __init__(
         self, work: Callable[[AsyncSession], Awaitable[Any]], done: asyncio.Future[Any], news: News | None
     ) -> None:
-        self.news = news
+        self.news, self.failed = news, False
         self._work = work
         self._done = done
 
@@ -187,6 +192,7 @@ class _Write:
             self._done.set_result(result)
 
     def fail(self, error: BaseException) -> None:
+        self.failed = True
         if not self._done.done():
             self._done.set_exception(error)
 

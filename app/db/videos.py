@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, literal, select, true, tuple_
+from sqlalchemy import delete, inspect, literal, select, true, tuple_
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db import webhooks
 from app.db.outputs import lock_video
@@ -54,6 +55,17 @@ class Page:
     model: str | None = None
     created_after: float | None = None
     created_before: float | None = None
+
+
+async def add(session: AsyncSession, video: Video) -> None:
+    """Store a new video with its outputs; their rows may be read afterwards, when the session has gone."""
+    session.add(video.row)
+    await session.flush()  # outputs refer to the video
+    session.add_all(video.outputs)
+    await session.flush()
+    for row in (video.row, *video.outputs):
+        for column in inspect(row).unloaded:
+            set_committed_value(row, column, None)  # it was left out, and so is NULL
 
 
 async def get(session: AsyncSession, owner: str, video_id: str) -> Video | None:

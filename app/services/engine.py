@@ -58,6 +58,7 @@ class Engine:
         self._lease = lease
         self._owner = f"engine-{secrets.token_hex(4)}"
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
         self._lanes = (
             output_lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
             output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
@@ -78,10 +79,11 @@ class Engine:
         self._tasks.append(asyncio.create_task(self._follow_clock(), name="clock"))
 
     async def stop(self) -> None:
-        """Stop claiming, let the steps under way end, and hand back the rows of those that take too long.
+        """Stop claiming and sending, let the steps under way end, and hand back the rows of those that take too long.
 
         A paid request that is cut off would leave a submission unknown; a poll or a download is simply begun again.
         """
+        self._stopping = True
         for lane_task in self._tasks[: len(self._lanes)]:
             lane_task.cancel()
         await asyncio.gather(*self._tasks[: len(self._lanes)], return_exceptions=True)
@@ -187,7 +189,7 @@ class Engine:
 
     async def _submit(self, job: Job) -> None:
         deadline = time.monotonic() + self._lease * (1 - _LEASE_MARGIN)
-        await self._submitting.submit(job, lambda: time.monotonic() < deadline)
+        await self._submitting.submit(job, lambda: not self._stopping and time.monotonic() < deadline)
 
     async def _keep_leases(self) -> None:
         """Renew the leases of steps that take long."""

@@ -168,6 +168,7 @@ class Inputs:
         await self._store.delete_prefix(prefix(video_id))
 
     async def _gather(self, kind: Literal["image", "video"], owner: str, named: NamedRef, folder: Path) -> Gathered:
+        folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - takes microseconds
         ref = named.ref
         limit = IMAGE_LIMIT if kind == "image" else VIDEO_LIMIT
         try:

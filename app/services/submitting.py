@@ -84,7 +84,9 @@ class Submitting:
         job = begun
         if not lease_holds():
             again = jobs.resubmit(job, context.clock())
-            await Settling(context).refuse(job, order.submission_id, "the lease ran out", again)
+            await Settling(context).refuse(
+                job, order.submission_id, "not sent: the lease ran out, or the gateway stops", again
+            )
             return
         try:
             operation = await provider.submit(order)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from app.db import outputs, videos
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow, VideoRow
+from app.db.videos import Video
 from app.domain import offers, pricing
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.session import Database
-    from app.db.videos import Page, Video
+    from app.db.videos import Page
     from app.domain.limits import Limits
     from app.domain.plain import Json
     from app.domain.requests import VideoRequest
@@ -95,6 +96,7 @@ class Videos:
         row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
 
         row.retried, row.base_url = is_retry, base_url
+        made = Video(row, [self._output(row, index, dearest(plan.offers)) for index in range(request.n)])
 
         async def work(session: AsyncSession) -> str | None:
             await self._database.hold(session, f"create:{owner}:{request.idempotency_key or fingerprint}")
@@ -103,12 +105,10 @@ class Videos:
                 winner = await videos.find_twin(session, owner, fingerprint, arrived_at, retried=True)
             if winner:
                 return winner
-            session.add(row)
-            await session.flush()  # outputs refer to the video
-            session.add_all(self._output(row, index, dearest(plan.offers)) for index in range(request.n))
+            await videos.add(session, made)
             if request.idempotency_key:
                 await videos.remember_key(session, owner, request.idempotency_key, row)
-            await session.flush()
+                await session.flush()
             await reserve(session, owner, plan.offers, request.n, self._clock())
             return None
 
@@ -119,9 +119,10 @@ class Videos:
         except Exception:
             await self._inputs.drop(video_id)
             raise
-        if winner:
-            await self._inputs.drop(video_id)
-        return Created(await self._kept(owner, winner or video_id), replayed=winner is not None)
+        if winner is None:
+            return Created(made)
+        await self._inputs.drop(video_id)
+        return Created(await self._kept(owner, winner), replayed=True)
 
     async def _kept(self, owner: str, video_id: str) -> Video:
         """Return a video that is known to be there: what has been accepted is not refused for a moment's trouble."""

@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import inspect
 
+from app.api.present import video_object
 from app.db import keys, outputs
 from app.db.leases import Claim, Leases
 from app.db.session import DatabaseUnavailable
@@ -21,7 +23,7 @@ from app.services.accounts import Accounts
 from app.services.engine import Engine
 from app.services.link_secrets import LinkSecrets
 from app.services.submitting import Submitting
-from tests.services.bench import OWNER, Finding, Scripted, open_bench
+from tests.services.bench import OWNER, Finding, Scripted, open_bench, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -285,9 +287,25 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
         await accounts.authenticate(f"Bearer {secret}")
 
 
-async def test_a_create_that_was_written_is_answered_though_the_database_is_away_for_a_moment(
+async def test_a_create_is_answered_with_what_it_wrote_and_needs_no_look_at_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bench.videos, "get", None)
+    body = {"prompt": "a calm sea", "seconds": 1, "n": 2, "metadata": {"a": "b"}}
+    created = await bench.videos.create(OWNER, request(**body), body, bench.folder, is_retry=False)
+    monkeypatch.undo()
+    stored = await bench.show(created.video.row.id)
+    links = bench.context.links
+    assert video_object(created.video, "https://here", links, {}) == video_object(stored, "https://here", links, {})
+    for mine, read in zip((created.video.row, *created.video.outputs), (stored.row, *stored.outputs), strict=True):
+        names = [column.key for column in inspect(read).mapper.column_attrs]
+        assert {name: getattr(mine, name) for name in names} == {name: getattr(read, name) for name in names}
+
+
+async def test_a_create_sent_again_is_answered_though_the_database_is_away_for_a_moment(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await bench.create(idempotency_key="again")
     get, faults = bench.videos.get, [DatabaseUnavailable("gone"), DatabaseUnavailable("still gone")]
 
     async def at_first_not(owner: str, video_id: str) -> Video:
@@ -295,10 +313,18 @@ async def test_a_create_that_was_written_is_answered_though_the_database_is_away
             raise faults.pop()
         return await get(owner, video_id)
 
+    known = bench.videos._known  # noqa: SLF001 - as if the first one was just being written
+    calls: list[None] = []
+
+    async def known_at_last(*args: Any, **kwargs: Any) -> str | None:
+        calls.append(None)
+        return None if len(calls) == 1 else await known(*args, **kwargs)
+
     monkeypatch.setattr(bench.videos, "get", at_first_not)
-    video_id = await bench.create()
+
+    monkeypatch.setattr(bench.videos, "_known", known_at_last)
+    assert await bench.create(idempotency_key="again") == first
     assert not faults
-    assert (await bench.show(video_id)).row.status == "queued"
 
 
 async def test_a_deleted_video_whose_answer_was_lost_is_cleaned_up_without_a_look(tmp_path: Path) -> None:
