@@ -121,11 +121,11 @@ def body(properties: dict[str, Any], required: list[str], *files: str, json: boo
     return {"requestBody": {"required": True, "content": content}}
 
 
-def json_body(*models: type[BaseModel]) -> dict[str, Any]:
+def json_body(*models: type[BaseModel], required: bool = True) -> dict[str, Any]:
     """Describe a body that is one JSON object, of one of these shapes, for `openapi_extra`."""
     schemas = [model.model_json_schema() for model in models]
     schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _in_form(kind: dict[str, Any]) -> dict[str, Any]:

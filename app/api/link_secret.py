@@ -22,7 +22,7 @@ class LinkRotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    grace_seconds: Annotated[float, Field(ge=0, le=LONGEST)] = LONGEST
+    grace_seconds: Annotated[float, Field(ge=0, le=LONGEST, strict=True)] = LONGEST
 
 
 class LinkSecretObject(BaseModel):
@@ -37,7 +37,7 @@ class LinkSecretObject(BaseModel):
     "/links/rotate",
     response_model=LinkSecretObject,
     responses=docs.errors("permission_denied", "invalid_value", "unsupported_media_type", "request_too_large"),
-    openapi_extra=docs.json_body(LinkRotation),
+    openapi_extra=docs.json_body(LinkRotation, required=False),
 )
 async def rotate_links(request: Request, gateway: Services, admin: Admin, folder: Folder) -> JSONResponse:
     """Replace the secret that signs links to media; the old one stays good for `grace_seconds`."""

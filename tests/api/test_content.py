@@ -226,7 +226,7 @@ def test_a_link_to_one_video_does_not_open_another(guarded: Running, video: dict
 
 def test_a_link_ends(guarded: Running, video: dict[str, Any]) -> None:
     links = guarded.app.state.gateway.links
-    expired = type(links)(links.secret, lambda: 1_000_000.0).query(video["id"], 0)
+    expired = type(links)(links.ring, lambda: 1_000_000.0).query(video["id"], 0)
     answer = guarded.http.get(f"/v1/videos/{video['id']}/content?{expired}")
     assert error_of(answer) == (401, "invalid_api_key")
     assert "expired" in answer.json()["error"]["message"]

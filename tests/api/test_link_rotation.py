@@ -40,7 +40,7 @@ def test_links_that_are_out_there_outlive_a_rotation_unless_they_are_not_to(
     path = f"/v1/videos/{video['id']}"
     done = gateway.http.post("/v1/links/rotate").json()
     assert done["previous_expires_at"] - done["used_from"] == 25 * 3600
-    second = gateway.http.get(path, headers={"cache-control": "no-cache"}).json()["url"]
+    second = gateway.http.get(path).json()["url"]
     assert opened(video["url"])
     assert opened(second)
 
@@ -50,7 +50,7 @@ def test_links_that_are_out_there_outlive_a_rotation_unless_they_are_not_to(
     assert '"action": "links.rotate", "who": "admin", "target": "links", "grace_seconds": 0.0' in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("grace", [-1, 25 * 3600 + 1, "soon", None])
+@pytest.mark.parametrize("grace", [-1, 25 * 3600 + 1, "soon", "60", False, None])
 def test_a_grace_that_is_no_length_of_time_is_refused(gateway: Running, grace: object) -> None:
     refused = gateway.http.post("/v1/links/rotate", json={"grace_seconds": grace})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "grace_seconds")
