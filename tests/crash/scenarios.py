@@ -136,11 +136,21 @@ async def _drain(run: Run) -> None:
         text = ", ".join(f"{count} {state}" for state, count in left)
         if now > began + _DRAIN_SECONDS:
             run.breaches.append(f"I1: not done {_DRAIN_SECONDS:g} s after the last event: {text}")
+            await _tell_stuck(run)
             return
         if now > told + _TELL_SECONDS:
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} waiting for {text}\n")
             told = now
         await asyncio.sleep(0.5)
+
+
+async def _tell_stuck(run: Run) -> None:
+    """Say of what has not ended how it stands, and when the provider was last asked for it."""
+    columns = "id, state, run_at, lease_owner, lease_until, fence, attempts, error_code, operation"
+    asked = {upstream_id: at for at, upstream_id in (await run.system.seen())["polls"]}
+    for row in await run.system.rows(f"SELECT {columns} FROM outputs WHERE state NOT IN ('completed', 'failed')"):  # noqa: S608 - our own names
+        last = next((at for upstream_id, at in asked.items() if upstream_id in str(row[-1])), None)
+        sys.stderr.write(f"stuck at {time.time():.0f}: {tuple(row)}, last polled at {last}\n")
 
 
 async def _measure(run: Run, verdict: Verdict) -> None:
