@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_UNKNOWN = "\ufffd"  # a character that is in no id, and in no filter that finds anything
 _DRAIN_SECONDS = 20.0
 _DRAIN_BYTES = 256 << 20
 _SLOWEST = 8192  # bytes per second that a body must arrive with
@@ -45,6 +47,9 @@ class RequestContext:
         path = str(scope["path"])
         if len(path) > 1 and path.endswith("/"):
             scope["path"] = path.rstrip("/") or "/"
+        if "\0" in path or b"%00" in scope["query_string"]:  # Postgres refuses to be asked for such an id
+            scope["path"] = scope["path"].replace("\0", _UNKNOWN)
+            scope["query_string"] = scope["query_string"].replace(b"%00", quote(_UNKNOWN).encode())
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         own_id = f"req_{secrets.token_hex(12)}"
         request_id = given if _SANE_ID.fullmatch(given) else own_id

@@ -13,7 +13,7 @@ import pytest
 from tests.api.refusals import capture_log, check_refusal, exchange, nothing_left
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.serving import Running
 
@@ -288,3 +288,11 @@ def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_fault_of_ours(
         time.sleep(0.01)
     assert {each["log_level"] for each in left} == {"info"}
     assert not [each for each in capture.entries if each["log_level"] == "error"]
+
+
+def test_a_nul_character_is_unknown_to_postgres_too(start_gateway: Callable[..., Running], postgres_url: str) -> None:
+    http = start_gateway(database_url=postgres_url).http
+    check_refusal(http.get("/v1/videos/video_%00"), 404, "video_not_found", "video_id", "not found")
+    for query in ("after=%00", "model=%00"):
+        answer = http.get(f"/v1/videos?{query}")
+        assert (answer.status_code, answer.json()["data"]) == (200, [])
