@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.creates import BODY, PATHS
 from bench.processes import gateway, upstream_settings
 from bench.results import Row, absent
-from bench.wrk import CONNECTIONS, Target, run, together
+from bench.wrk import CONNECTIONS, Target, median, run, together
 from tests.postgres import binaries, cluster
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def rows(options: Options) -> Iterator[Row]:
             together(targets, 1, CONNECTIONS // 2)
             one, two = [], []
             for _ in range(options.rounds):
-                one.append(run(targets[0], options.seconds).per_second)
-                both = together(targets, options.seconds, CONNECTIONS // 2)
-                two.append(sum(load.per_second for load in both))
-    alone, shared_by_two = statistics.median(one), statistics.median(two)
-    more = shared_by_two / alone
-    yield Row(_WHAT, _GOAL, f"{shared_by_two:,.0f}/s", f"{alone:,.0f}/s; 1 replica", more, more >= _MORE)
+                one.append(run(targets[0], options.seconds))
+                two.append(together(targets, options.seconds, CONNECTIONS // 2))
+    alone = median(one).per_second
+    both = statistics.median(sum(load.per_second for load in loads) for loads in two)
+    yield Row(_WHAT, _GOAL, f"{both:,.1f}/s", f"{alone:,.1f}/s; 1 replica", both / alone, both / alone >= _MORE)
