@@ -78,8 +78,8 @@ def _litellm(environment: Path, folder: Path, url: str) -> Iterator[Served]:
     }
     (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     port = free_port()
-    command = [str(environment / "bin" / "litellm"), "--config", str(folder / "config.yaml")]
+    command = [str(environment.absolute() / "bin" / "litellm"), "--config", str(folder / "config.yaml")]
     command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    with served(command, folder, port, "/health/liveliness", {"HOME": str(folder)}) as server:
+    with served(command, folder, port, "/health/liveliness", {"HOME": str(folder), "PYTHONPATH": ""}) as server:
         server.http.headers.update(bearer(_KEY))
         yield Served(server.url, server.pid, server.http, _KEY, server.seconds)

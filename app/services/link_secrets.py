@@ -108,6 +108,7 @@ class LinkSecrets:
         await self.load()
         await self._database.write(work, news=_NAME)
         await self.load()
+        self._database.tell(_NAME)  # whoever heard of it before may have signed with the old one since
         audit("links.rotate", who=by, target=_NAME, grace_seconds=grace)
         return Rotation(used_from, used_from + grace)
 

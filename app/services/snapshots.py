@@ -45,6 +45,7 @@ class Snapshots:
         self._known: OrderedDict[str, tuple[Viewer, Answer, float]] = OrderedDict()
         self._reading: dict[str, object] = {}
         database.listen_to_videos(self._forget)
+        database.listen("links", self._forget_all)  # another secret signs them from now on
 
     def find(self, video_id: str, viewer: Viewer) -> Answer | None:
         """Return what this viewer would be answered now, if that is known."""
@@ -74,6 +75,10 @@ class Snapshots:
         self._known.move_to_end(video_id)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
+
+    def _forget_all(self) -> None:
+        self._known.clear()
+        self._reading.clear()
 
     def _forget(self, video_id: str) -> None:
         self._known.pop(video_id, None)

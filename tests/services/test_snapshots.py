@@ -164,6 +164,12 @@ async def test_the_answers_longest_not_looked_at_go_first(desk: Desk, monkeypatc
     assert desk.snapshots.find("video_3", ANN) is not None
 
 
+async def test_no_link_is_shown_that_was_signed_before_the_secret_changed(desk: Desk) -> None:
+    await desk.ask()
+    desk.bench.database.tell("links")
+    assert await desk.ask() == "2"
+
+
 async def test_a_look_that_fails_leaves_nothing_behind(desk: Desk) -> None:
     async def fail() -> Answer:
         raise LookupError
