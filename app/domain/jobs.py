@@ -68,7 +68,7 @@ class Job:
     """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for.
 
     `offer` counts which of the order's offers is being tried; `history` tells what became of those before; `cost` is
-    what was charged so far, in micro-dollars; `error` is the code of a failed one; `created_at` is the video's.
+    what was charged so far, in micro-dollars; `error` is the code of a failed one; `created_at` is the video's; it was due at `run_at`.
     """
 
     id: str
@@ -89,6 +89,7 @@ class Job:
     error: str | None
     created_at: float
     order: dict[str, Json]
+    run_at: float | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -138,8 +139,11 @@ def begin_submit(job: Job) -> Transition:
 
 
 def accepted(job: Job, operation: Operation, now: float, run_at: float) -> Transition:
-    """Move submitting → running: the provider took the job and gave us its handle. So, too, one failed as UNKNOWN."""
-    alive = {"error_code": None, "error_message": None, "completed_at": None, "cleanup": False}
+    """Move submitting → running: the provider took the job and gave us its handle. So, too, one failed as UNKNOWN.
+
+    The fence rises, so that a cleanup of the failed one that is under way finds itself overtaken.
+    """
+    alive = {"error_code": None, "error_message": None, "completed_at": None, "cleanup": False, "fence": job.fence + 1}
     values = Released(run_at, {"operation": operation, "started_at": now, **alive}).values()
     return Transition(job, values, State.RUNNING)
 

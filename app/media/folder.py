@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -25,12 +25,12 @@ def make_durable(path: Path, root: Path) -> None:
             return
 
 
-def remove_tree(folder: Path, keep: Path | None) -> None:
-    """Remove a folder with everything in it but `keep` and what is below; nothing there is fine."""
-    if keep is not None and keep.is_relative_to(folder):
+def remove_tree(folder: Path, keep: Callable[[str], bool] | None = None) -> None:
+    """Remove a folder with everything in it, but for the folders in it whose names `keep` accepts; none is fine."""
+    if keep is not None:
         for place in folder.iterdir() if folder.is_dir() else ():
-            if place != keep and not keep.is_relative_to(place):
-                remove_tree(place, None)
+            if not keep(place.name):
+                remove_tree(place)
         return
     while folder.is_dir():
         with suppress(FileNotFoundError):  # somebody else deletes the same files

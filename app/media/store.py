@@ -24,7 +24,7 @@ from app.media.files import check_room, new_file
 from app.media.folder import last_changes, make_durable, prune, remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from obstore import Attributes, GetResult
     from obstore.store import ObjectStore
@@ -182,24 +182,25 @@ class MediaStore:
             else:
                 async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
                     for meta in found:
-                        name = meta["path"][len(prefix) + 1 :].partition("/")[0]
+                        name = _name_below(prefix, meta["path"])
                         newest[name] = max(newest.get(name, meta["last_modified"]), meta["last_modified"])
         return [name for name, stored in newest.items() if older_than is None or stored < older_than]
 
-    async def delete_prefix(self, prefix: str, *, keep: str | None = None) -> None:
+    async def delete_prefix(self, prefix: str, *, keep: Callable[[str], bool] | None = None) -> None:
         """Delete every object under `prefix/` and what killed writers left there; nothing there is fine.
 
-        What lies under the prefix `keep` stays.
+        What lies under a name directly below it that `keep` accepts stays.
         """
         _checked(prefix)
         with faults():
             if self._folder is not None:
                 folder = self._folder / prefix
-                await asyncio.to_thread(remove_tree, folder, self._folder / keep if keep else None)
+                await asyncio.to_thread(remove_tree, folder, keep)
                 await asyncio.to_thread(prune, folder, self._folder)
                 return
             async for found in self._objects.list(prefix, chunk_size=_LIST_PAGE):
-                await self._delete([meta["path"] for meta in found if not (keep and _below(meta["path"], keep))])
+                paths = [meta["path"] for meta in found]
+                await self._delete([path for path in paths if not (keep and keep(_name_below(prefix, path)))])
 
     async def _delete(self, keys: list[str]) -> None:
         try:
@@ -230,8 +231,8 @@ def _checked(key: str) -> str:
     return key
 
 
-def _below(key: str, prefix: str) -> bool:
-    return key.startswith(f"{prefix}/")
+def _name_below(prefix: str, key: str) -> str:
+    return key[len(prefix) + 1 :].partition("/")[0]
 
 
 def _missing() -> MediaError:

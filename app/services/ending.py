@@ -17,6 +17,7 @@ from app.db import deliveries, files, outputs, request_log, retention, settlemen
 from app.domain import jobs, pacing
 from app.domain.jobs import GIVEN_UP, UNKNOWN, State
 from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
+from app.services.asking import asking
 from app.services.attempts import entry
 from app.services.looking import look_for
 from app.services.ordering import order_without_inputs
@@ -51,7 +52,7 @@ class Ending:
             await context.inputs.drop(job.video_id)
         expired = left.expires_at is not None and left.expires_at <= context.clock()
         kept = None if left.deleted or expired else left.media_key
-        await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=kept)
+        await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=partial(_stays, job, kept))
         wait = await self._settle(job) if job.state is State.FAILED else None
         if wait is None:
             await context.database.write(partial(_cleaned, job=job, now=context.clock(), expired=expired))
@@ -94,9 +95,13 @@ class Ending:
             context.log(job, State.FAILED, applied=True, reason="not known how it ended upstream; not asked any more")
             return None
         try:
-            if isinstance(provider, Cancels) and await provider.cancel(operation):
-                return None
-            answer = await provider.poll(operation)
+            if isinstance(provider, Cancels):
+                with asking(job.provider, "cancel"):
+                    ended = await provider.cancel(operation)
+                if ended:
+                    return None
+            with asking(job.provider, "poll"):
+                answer = await provider.poll(operation)
         except ProviderError as error:
             context.log(job, State.FAILED, applied=True, reason=f"not known how it ended upstream: {error}")
             return pacing.ask_again(age)
@@ -153,6 +158,14 @@ class Ending:
         ):
             while await context.database.write(part):
                 pass
+
+
+def _stays(job: Job, kept: str | None, fence: str) -> bool:
+    """Say whether what the step of that fence stored stays: what is shown, and what is newer than this cleanup.
+
+    An output that was given up may be found, finished and stored while its cleanup is under way.
+    """
+    return f"videos/{job.video_id}/{job.index}/{fence}" == kept or (fence.isdecimal() and int(fence) > job.fence)
 
 
 async def _cleaned(session: AsyncSession, *, job: Job, now: float, expired: bool) -> None:

@@ -74,8 +74,8 @@ def test_beginning_to_submit_counts_the_attempt_and_keeps_the_lease() -> None:
     assert begin_submit(JOB) == Transition(JOB, {"attempts": 2}, State.SUBMITTING)
 
 
-def test_an_accepted_job_keeps_its_handle() -> None:
-    alive = {"error_code": None, "error_message": None, "completed_at": None, "cleanup": False}
+def test_an_accepted_job_keeps_its_handle_and_is_nobody_elses_any_more() -> None:
+    alive = {"error_code": None, "error_message": None, "completed_at": None, "cleanup": False, "fence": JOB.fence + 1}
     values = {"run_at": 50.0, "operation": {"id": "r"}, "started_at": 49.0, **alive, **FREE}
     assert accepted(JOB, {"id": "r"}, 49.0, 50.0) == Transition(JOB, values, State.RUNNING)
 

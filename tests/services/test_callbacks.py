@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
+from app.db import outputs
+from app.db.leases import Claim
 from app.db.session import of_video
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
@@ -137,6 +140,25 @@ async def test_a_lost_submission_is_adopted_and_never_sent_again(bench: Bench, d
     assert await bench.step() == [State.RUNNING]
     assert len(bench.provider.ledger) == 1
     assert (await bench.show(video_id)).row.status == "in_progress"
+
+
+async def test_a_job_that_is_found_while_its_cleanup_is_under_way_goes_on(bench: Bench, door: Door) -> None:
+    video_id = await bench.create()
+    bench.provider.on_submit = [Indeterminate("cut")]
+    order = await order_of(bench)
+    bench.clock.now += 1000
+    assert await bench.step() == [State.SUBMITTING]
+    assert (await bench.show(video_id)).row.error_code == "submission_unknown"
+    wanted = Claim("bench", bench.clock(), 30.0, 1)
+    (cleanup,) = await bench.database.write(partial(outputs.claim, states=None, claim=wanted))
+    await door.take(order, "up-lost")
+    place = f"videos/{video_id}/0"
+    for fence in (cleanup.fence, cleanup.fence + 1):  # as a step before it stored, and one since
+        await bench.store.put_bytes(f"{place}/{fence}/video.mp4", b"x", "video/mp4")
+    await bench.ending.clean_up(cleanup)
+    assert await bench.store.names(place) == [str(cleanup.fence + 1)]
+    bench.clock.now += 10
+    assert await bench.step() == [State.RUNNING]
 
 
 async def test_a_second_callback_changes_nothing(bench: Bench, door: Door) -> None:

@@ -299,6 +299,7 @@ class World:
             if before and before[0] in TERMINAL and before != (output.state, output.error_code):
                 assert before[1] == UNKNOWN, f"an end has changed: {before}"
                 assert output.state == State.RUNNING
+            assert output.state in TERMINAL or output.run_at is not None, "a live output waits for nobody"
             self._seen[output.id] = (output.state, output.error_code)
         for video in videos.values():
             assert video.progress >= self.progress.get(video.id, 0), "progress went back"
