@@ -185,10 +185,13 @@ async def note(session: AsyncSession, delivery: Delivery, ended: Ended) -> bool:
 
 
 async def send_off(session: AsyncSession, delivery_id: str, now: float) -> None:
-    """Have a delivery made anew from `now` on; an attempt that is under way counts as overtaken."""
+    """Have a delivery made anew from `now` on. One that is being made just now is left alone.
+
+    Begun once more beside it, it would not count again among what its receiver and its owner have under way.
+    """
     await session.execute(
         update(DeliveryRow)
-        .where(DeliveryRow.id == delivery_id)
+        .where(DeliveryRow.id == delivery_id, LEASES.unheld(now))
         .values(state=PENDING, run_at=now, failures=0, fence=DeliveryRow.fence + 1, lease_owner=None, lease_until=None)
         .execution_options(synchronize_session=False)
     )

@@ -78,20 +78,24 @@ class Resolver:
         host = _host(parsed)
         closed = [address for address in addresses if not self._allow.opens(host, address)]
         if any(not is_public(address) for address in closed):
-            raise _refusal(f"{shown(parsed)}: the host is not on the public internet.")
+            raise _refusal(f"{place(parsed)}: the host is not on the public internet.")
         if closed and (parsed.scheme != "https" or parsed.port not in (None, *self._ports)):
             ports = " or ".join(map(str, self._ports))
-            raise _refusal(f"{shown(parsed)}: only https on port {ports} is allowed.")
+            raise _refusal(f"{place(parsed)}: only https on port {ports} is allowed.")
         public = parsed.scheme == "https" and all(map(is_public, addresses))
         return Destination(parsed, addresses[0], public)  # getaddrinfo puts first what this machine can reach
 
 
 def shown(url: httpx.URL) -> str:
     """Give the URL for a message: no query and no credentials, for these are where secrets are, and not long."""
+    return f"{place(url)}{url.raw_path.partition(b'?')[0].decode('ascii')}"[:_SHOWN]
+
+
+def place(url: httpx.URL) -> str:
+    """Give only scheme, host and port: in the paths of webhooks are secrets, too."""
     port = "" if url.port is None else f":{url.port}"
     name = url.raw_host.decode("ascii")
-    host = f"[{name}]" if ":" in name else name
-    return f"{url.scheme}://{host}{port}{url.raw_path.partition(b'?')[0].decode('ascii')}"[:_SHOWN]
+    return f"{url.scheme}://{f'[{name}]' if ':' in name else name}{port}"[:_SHOWN]
 
 
 def _parse(url: str) -> httpx.URL:
@@ -104,7 +108,7 @@ def _parse(url: str) -> httpx.URL:
     if parsed.scheme not in ("http", "https"):
         raise _refusal("it must begin with https://.")
     if parsed.userinfo:
-        raise _refusal(f"{shown(parsed)}: a user name or password in the URL is not allowed; use a signed URL.")
+        raise _refusal(f"{place(parsed)}: a user name or password in the URL is not allowed; use a signed URL.")
     if not parsed.raw_host:
         raise _refusal("it names no host.")
     return parsed
@@ -116,7 +120,7 @@ async def _addresses(url: httpx.URL) -> list[Address]:
         async with asyncio.timeout(_DNS_SECONDS):
             found = await loop.run_in_executor(_RESOLVERS, _look_up, _host(url))
     except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
-        raise MediaError("media_unavailable", f"{shown(url)} cannot be fetched: its host is not found.") from error
+        raise MediaError("media_unavailable", f"{place(url)} cannot be reached: its host is not found.") from error
     return [ipaddress.ip_address(text) for text in found]
 
 

@@ -67,7 +67,7 @@ class Reply:
         wish = self.headers.get("retry-after", "")
         with contextlib.suppress(ValueError):
             return min(_LONGEST_RETRY, max(0.0, float(wish)))
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):  # what is no date, and one beyond all of them
             moment = parsedate_to_datetime(wish).timestamp()
             sent = self.headers.get("date")
             now = parsedate_to_datetime(sent).timestamp() if sent else time.time()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from app.media.destination import Resolver, shown
+from app.media.destination import Resolver, place
 from app.media.errors import MediaError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Poster:
         except TimeoutError:
             return _failed(began, f"There was no answer within {_TOTAL_SECONDS:g} s.")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return _failed(began, f"{shown(httpx.URL(url))}: {_reason(error)}.")
+            return _failed(began, f"{place(httpx.URL(url))}: {_reason(error)}.")
 
     def _client(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
@@ -126,7 +126,7 @@ def _wish(headers: httpx.Headers) -> float | None:
     wish = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(wish):
         return float(wish)
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):  # what is no date, and one beyond all of them
         sent = headers.get("date")
         now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
         return max(0.0, parsedate_to_datetime(wish).timestamp() - now)

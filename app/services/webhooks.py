@@ -169,7 +169,10 @@ class Webhooks:
             return await deliveries.list_page(session, owner, page)
 
     async def resend(self, owner: str, delivery_id: str) -> Delivery:
-        """Send an event again, now, under its old id and from the schedule's beginning. Raises GatewayError."""
+        """Send an event again, now, under its old id and from the schedule's beginning. Raises GatewayError.
+
+        One that is being sent at this very moment is only shown.
+        """
 
         async def work(session: AsyncSession) -> Delivery:
             found = await deliveries.get(session, owner, delivery_id)

@@ -20,6 +20,7 @@ NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
         ("Wed, 21 Oct 2026 09:28:00 GMT", 300),
         ("7", 7),
         ("soon", 5),
+        ("Wed, 21 Oct 99999999999 07:28:00 GMT", 5),
     ],
 )
 def test_a_moment_is_read_by_the_providers_own_clock(wish: str, seconds: float) -> None:

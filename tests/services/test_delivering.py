@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from openai import OpenAI
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 
+from app.db.leases import Claim
 from app.domain.errors import GatewayError
 from app.domain.webhooks import PAUSES, SPREAD
 from app.providers.base import Rejected
@@ -240,6 +243,37 @@ async def test_an_event_sent_again_keeps_its_id_and_starts_the_schedule_anew(ben
     assert (row.state, row.failures, [each["status_code"] for each in row.history]) == ("pending", 1, [204, 500])
     with pytest.raises(GatewayError, match="not found"):
         await webhooks_of(bench).resend("another", row.id)
+
+
+async def test_an_event_is_not_sent_again_beside_itself(bench: Bench, receiver: Receiver) -> None:
+    await end_video(bench, webhook_url=receiver.url())
+    claim = Claim("bench", bench.clock(), 30.0, 100)
+    (under_way,) = await bench.database.write(partial(bench.delivering.claim, claim=claim))
+    await webhooks_of(bench).resend(OWNER, under_way.id)
+    assert await deliver(bench) == 0
+    await bench.delivering.deliver(under_way)
+    assert (await only(bench)).row.state == "delivered"
+    await webhooks_of(bench).resend(OWNER, under_way.id)
+    assert await deliver(bench) == 1
+    assert len(receiver.ids) == 2
+
+
+@pytest.mark.parametrize("code", [200, 500])
+async def test_a_retry_after_beyond_all_dates_is_none(bench: Bench, receiver: Receiver, code: int) -> None:
+    receiver.answer = status(code, retry_after="Mon, 01 Jan 99999999999 00:00:00 GMT")
+    await end_video(bench, webhook_url=receiver.url())
+    await deliver(bench)
+    assert len((await only(bench)).row.history) == 1
+
+
+async def test_the_log_does_not_say_where_a_webhook_goes(bench: Bench, receiver: Receiver) -> None:
+    receiver.answer = DROP
+    await end_video(bench, webhook_url=receiver.url("/services/T0/a-secret?and=another"))
+    await end_video(bench, webhook_url="https://nobody.invalid/services/T0/a-secret")
+    with capture_logs() as lines:
+        await deliver(bench)
+    assert [line["event"] for line in lines] == ["webhook not delivered"] * 2
+    assert "secret" not in str(lines)
 
 
 async def test_a_deleted_video_still_says_that_it_was_cancelled_and_keeps_no_words(
