@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from app.api.deps import base_url
 from app.api.waiting import wait_of
+from app.db.session import DatabaseUnavailable
 from app.domain.errors import GatewayError
 from app.services.snapshots import Viewer
 
@@ -53,6 +54,6 @@ async def _known(scope: Scope) -> Answer | None:
         return None
     try:
         caller = await gateway.accounts.authenticate(headers.get("authorization"))
-    except GatewayError:
+    except (GatewayError, DatabaseUnavailable):  # the routed answer says which, in the envelope
         return None
     return gateway.snapshots.find(asked[1], Viewer(caller.owner, base_url(Request(scope), gateway)))

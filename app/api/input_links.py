@@ -12,6 +12,7 @@ from app.api.deps import Services
 from app.db import videos
 from app.domain.errors import GatewayError
 from app.media.errors import MediaError
+from app.media.store import disposition
 from app.services.inputs import prefix
 
 router = APIRouter(tags=["callbacks"])
@@ -38,7 +39,13 @@ async def get_input(
         raise GatewayError("file_not_found", "The input is no longer stored.") from error
     async with gateway.database.read() as session:
         content_type = await videos.input_type(session, video_id, index)
-    headers = {"content-length": str(stored.size), "cache-control": "private", "x-content-type-options": "nosniff"}
+    headers = {
+        "content-length": str(stored.size),
+        "cache-control": "private",
+        "content-disposition": disposition(f"input-{index}"),
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox",
+    }
     return StreamingResponse(
         content,
         headers=headers,

@@ -50,6 +50,13 @@ def test_links_that_are_out_there_outlive_a_rotation_unless_they_are_not_to(
     assert '"action": "links.rotate", "who": "admin", "target": "links", "grace_seconds": 0.0' in capfd.readouterr().err
 
 
+def test_a_video_shows_links_that_open_from_a_rotation_on(gateway: Running) -> None:
+    path = f"/v1/videos/{gateway.finished()['id']}"
+    gateway.http.get(path)
+    gateway.http.post("/v1/links/rotate", json={"grace_seconds": 0}).raise_for_status()
+    assert opened(gateway.http.get(path).json()["url"])
+
+
 @pytest.mark.parametrize("grace", [-1, 25 * 3600 + 1, "soon", "60", False, None])
 def test_a_grace_that_is_no_length_of_time_is_refused(gateway: Running, grace: object) -> None:
     refused = gateway.http.post("/v1/links/rotate", json={"grace_seconds": grace})

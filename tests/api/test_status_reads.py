@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +126,19 @@ def test_a_read_that_waits_is_not_answered_from_before(guarded: Running) -> None
     path = f"/v1/videos/{guarded.create()['id']}"
     guarded.http.get(path)
     assert guarded.http.get(path, params={"wait": 60}).json()["status"] == "completed"
+
+
+def test_a_database_that_fails_is_told_as_everywhere(guarded: Running, path: str) -> None:
+    key = make(guarded.http)["key"]
+    with closing(sqlite3.connect(guarded.data_dir / "reelgate.sqlite3")) as other, client(guarded, key) as holder:
+        other.execute("ALTER TABLE api_keys RENAME TO gone")
+        try:
+            answer = holder.get(path)
+        finally:
+            other.execute("ALTER TABLE gone RENAME TO api_keys")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_unavailable")
+        assert answer.headers["retry-after"]
+        assert holder.get(path).status_code == 404
 
 
 def test_an_open_gateway_answers_so_too(start_gateway: Callable[..., Running], queries: list[str]) -> None:
