@@ -56,4 +56,4 @@ async def _known(scope: Scope) -> Answer | None:
         caller = await gateway.accounts.authenticate(headers.get("authorization"))
     except (GatewayError, DatabaseUnavailable):  # the routed answer says which, in the envelope
         return None
-    return gateway.snapshots.find(asked[1], Viewer(caller.owner, base_url(Request(scope), gateway)))
+    return gateway.snapshots.videos.find(asked[1], Viewer(caller.owner, base_url(Request(scope), gateway)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -102,8 +103,15 @@ async def list_videos(
     gateway: Services,
     caller: Client,
     query: Annotated[ListQuery, Query()],
-) -> JSONResponse:
+) -> Response:
     """List your videos, newest first."""
+    viewer = Viewer(caller.owner, base_url(request, gateway))
+    asked, pages = f"{viewer.owner} {request.url.query}", gateway.snapshots.pages
+    look = partial(_list, request, gateway, viewer, query)
+    return Ready(pages.find(asked, viewer) or await pages.read(asked, viewer, look))
+
+
+async def _list(request: Request, gateway: Gateway, viewer: Viewer, query: ListQuery) -> Answer:
     page = Page(
         after=query.after,
         limit=query.limit,
@@ -113,10 +121,10 @@ async def list_videos(
         created_after=query.created_after,
         created_before=query.created_before,
     )
-    found, has_more = await gateway.videos.list_page(caller.owner, page)
+    found, has_more = await gateway.videos.list_page(viewer.owner, page)
     data = [show(request, gateway, video) for video in found]
     ids = [video.row.id for video in found]
-    return JSONResponse(
+    shown = JSONResponse(
         {
             "object": "list",
             "data": data,
@@ -125,6 +133,9 @@ async def list_videos(
             "has_more": has_more,
         }
     )
+    now = gateway.links.clock()
+    until = min((video.expires_after(now) for video in found), default=math.inf)
+    return Answer(bytes(shown.body), tuple(shown.raw_headers), until)
 
 
 @router.get(
@@ -151,7 +162,7 @@ async def retrieve_video(
         shown = _answer(request, gateway, video)
         return Answer(bytes(shown.body), tuple(shown.raw_headers), video.expires_after(gateway.links.clock()))
 
-    return Ready(await gateway.snapshots.read(video_id, viewer, look))
+    return Ready(await gateway.snapshots.videos.read(video_id, viewer, look))
 
 
 @router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))

@@ -11,6 +11,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db import webhooks
 from app.db.outputs import lock_video
+from app.db.session import will_change
 from app.db.tables import IdempotencyRow, OutputRow, SubmissionRow, VideoRow
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Page:
 
 async def add(session: AsyncSession, video: Video) -> None:
     """Store a new video with its outputs; their rows may be read afterwards, when the session has gone."""
+    will_change(session, video.row.id)
     session.add(video.row)
     await session.flush()  # outputs refer to the video
     session.add_all(video.outputs)

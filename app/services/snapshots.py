@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from app.db.session import Database
 
-_MOST = 4096  # answers, of some 2 KiB
+_MOST_VIDEOS = 4096  # answers, of some 2 KiB
+_MOST_PAGES = 64  # of up to a hundred videos
 _LONGEST = 30.0  # seconds for which an answer is good: the links in it are signed for a while
 
 
@@ -36,50 +37,68 @@ class Answer:
     until: float
 
 
-class Snapshots:
-    """The last answer about each of the videos that were asked for lately."""
+class Shelf:
+    """The last answers to at most `most` questions, each for the viewer who asked last."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock = clock
-        self._keeps = not database.shared
+        self._most = most
         self._known: OrderedDict[str, tuple[Viewer, Answer, float]] = OrderedDict()
         self._reading: dict[str, object] = {}
-        database.listen_to_videos(self._forget)
-        database.listen("links", self._forget_all)  # another secret signs them from now on
 
-    def find(self, video_id: str, viewer: Viewer) -> Answer | None:
+    def find(self, question: str, viewer: Viewer) -> Answer | None:
         """Return what this viewer would be answered now, if that is known."""
-        known = self._known.get(video_id)
+        known = self._known.get(question)
         if known is None:
             return None
         seen_by, answer, kept_at = known
         now = self._clock()
         return answer if seen_by == viewer and kept_at <= now < min(answer.until, kept_at + _LONGEST) else None
 
-    async def read(self, video_id: str, viewer: Viewer, look: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Look, and keep the answer unless the video changed meanwhile. Raises what `look` raises."""
-        if not self._keeps:
-            return await look()
-        reading = self._reading.setdefault(video_id, object())  # shared by all who look before the next change
+    async def read(self, question: str, viewer: Viewer, look: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Look, and keep the answer unless it was to be forgotten meanwhile. Raises what `look` raises."""
+        reading = self._reading.setdefault(question, object())  # shared by all who look before the next change
         try:
             answer = await look()
-            if self._reading.get(video_id) is reading:
-                self._keep(video_id, viewer, answer)
+            if self._reading.get(question) is reading:
+                self._keep(question, viewer, answer)
             return answer
         finally:
-            if self._reading.get(video_id) is reading:
-                del self._reading[video_id]
+            if self._reading.get(question) is reading:
+                del self._reading[question]
 
-    def _keep(self, video_id: str, viewer: Viewer, answer: Answer) -> None:
-        self._known[video_id] = viewer, answer, self._clock()
-        self._known.move_to_end(video_id)
-        if len(self._known) > _MOST:
-            self._known.popitem(last=False)
+    def forget(self, question: str) -> None:
+        """Forget one answer, also one that is just being read."""
+        self._known.pop(question, None)
+        self._reading.pop(question, None)
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
+        """Forget every answer."""
         self._known.clear()
         self._reading.clear()
 
-    def _forget(self, video_id: str) -> None:
-        self._known.pop(video_id, None)
-        self._reading.pop(video_id, None)
+    def _keep(self, question: str, viewer: Viewer, answer: Answer) -> None:
+        if self._most:
+            self._known[question] = viewer, answer, self._clock()
+            self._known.move_to_end(question)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+
+class Snapshots:
+    """What was asked for lately: `videos` by their ids, `pages` of the list by owner and query."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self.videos = Shelf(clock, 0 if database.shared else _MOST_VIDEOS)
+        self.pages = Shelf(clock, 0 if database.shared else _MOST_PAGES)
+        database.listen_to_videos(self._changed)
+        database.listen("links", self._other_links)
+
+    def _changed(self, video_id: str) -> None:
+        self.videos.forget(video_id)
+        self.pages.forget_all()  # whose it is, and on which pages, is not worth knowing
+
+    def _other_links(self) -> None:
+        """Another secret signs links from now on."""
+        self.videos.forget_all()
+        self.pages.forget_all()

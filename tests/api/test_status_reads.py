@@ -141,6 +141,54 @@ def test_a_database_that_fails_is_told_as_everywhere(guarded: Running, path: str
         assert holder.get(path).status_code == 404
 
 
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note whose videos were listed from the database."""
+    asked: list[str] = []
+    list_page = videos.list_page
+
+    async def counted(session: Any, owner: str, page: Any) -> Any:
+        asked.append(owner)
+        return await list_page(session, owner, page)
+
+    monkeypatch.setattr(videos, "list_page", counted)
+    return asked
+
+
+def test_the_second_look_at_a_page_equals_the_first_and_asks_the_database_nothing(
+    guarded: Running, path: str, listings: list[str]
+) -> None:
+    del path  # there is one
+    first = guarded.http.get("/v1/videos?limit=2")
+    again = guarded.http.get("/v1/videos?limit=2")
+    assert told(again) == told(first)
+    assert len(listings) == 1
+    assert guarded.http.get("/v1/videos?limit=1").json()["data"] == first.json()["data"][:1]
+    assert guarded.http.get("/v1/videos?limit=2", headers={"host": "elsewhere"}).content != first.content
+
+
+def test_a_page_shows_what_a_client_has_just_done(guarded: Running) -> None:
+    with client(guarded, make(guarded.http)["key"]) as holder:
+
+        def states() -> list[str]:
+            return [video["status"] for video in holder.get("/v1/videos").json()["data"]]
+
+        assert states() == []
+        body = {"prompt": "a pier", "seconds": 15, "resolution": "480p"}
+        video = holder.post("/v1/videos", json=body).json()
+        assert len(states()) == 1
+        holder.post(f"/v1/videos/{video['id']}/cancel")
+        assert states() == ["failed"]
+        holder.delete(f"/v1/videos/{video['id']}")
+        assert states() == []
+
+
+def test_another_tenants_page_is_its_own(guarded: Running, path: str) -> None:
+    with client(guarded, make(guarded.http)["key"]) as other:
+        assert path.rpartition("/")[2] in guarded.http.get("/v1/videos?limit=100").text
+        assert other.get("/v1/videos?limit=100").json()["data"] == []
+
+
 def test_an_open_gateway_answers_so_too(start_gateway: Callable[..., Running], queries: list[str]) -> None:
     gateway = start_gateway()
     path = f"/v1/videos/{gateway.finished()['id']}"

@@ -41,7 +41,7 @@ class Onlooker:
     async def check(self, video_ids: Iterable[str]) -> None:
         """Compare what is answered with what is so."""
         for video_id in video_ids:
-            known = self.snapshots.find(video_id, _VIEWER)
+            known = self.snapshots.videos.find(video_id, _VIEWER)
             try:
                 fresh = await self._look(video_id)
             except GatewayError:
@@ -50,7 +50,7 @@ class Onlooker:
             if known is not None:
                 assert json.loads(known.body) == json.loads(fresh.body), "an old state is shown"
             else:
-                await self.snapshots.read(video_id, _VIEWER, partial(self._look, video_id))
+                await self.snapshots.videos.read(video_id, _VIEWER, partial(self._look, video_id))
 
     async def _look(self, video_id: str) -> Answer:
         videos: Videos = self.bench.videos

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.db.outputs import lock_video
-from app.services import snapshots
 from app.services.snapshots import Answer, Snapshots, Viewer
 from tests.services.bench import Scripted, open_bench
 
@@ -39,7 +38,9 @@ class Desk:
         return Answer(str(self.looks).encode(), (), self.until)
 
     async def ask(self, video_id: str = "video_1", viewer: Viewer = ANN) -> str:
-        known = self.snapshots.find(video_id, viewer) or await self.snapshots.read(video_id, viewer, self.look)
+        known = self.snapshots.videos.find(video_id, viewer) or await self.snapshots.videos.read(
+            video_id, viewer, self.look
+        )
         return known.body.decode()
 
     async def change(self, video_id: str = "video_1") -> None:
@@ -60,7 +61,7 @@ def _one_database(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
     """Replicas that share a database keep nothing; what that means is a test of its own."""
     del monkeypatch
     if desk.bench.database.shared and "shared" not in request.node.name:
-        desk.snapshots._keeps = True  # noqa: SLF001 - the rest holds there as well
+        desk.snapshots.videos._most = 100  # noqa: SLF001 - the rest holds there as well
 
 
 async def test_asking_again_is_answered_without_looking(desk: Desk) -> None:
@@ -87,12 +88,12 @@ async def test_what_was_read_before_a_change_is_not_kept(desk: Desk) -> None:
         await go_on.wait()
         return Answer(b"old", (), math.inf)
 
-    asked = asyncio.create_task(desk.snapshots.read("video_1", ANN, slow))
+    asked = asyncio.create_task(desk.snapshots.videos.read("video_1", ANN, slow))
     await reading.wait()
     await desk.change()
     go_on.set()
     await asked
-    assert desk.snapshots.find("video_1", ANN) is None
+    assert desk.snapshots.videos.find("video_1", ANN) is None
 
 
 async def test_a_look_before_a_change_does_not_end_one_after_it(desk: Desk) -> None:
@@ -102,10 +103,10 @@ async def test_a_look_before_a_change_does_not_end_one_after_it(desk: Desk) -> N
         await gates[name].wait()
         return Answer(name.encode(), (), math.inf)
 
-    old = asyncio.create_task(desk.snapshots.read("video_1", ANN, lambda: slow("old")))
+    old = asyncio.create_task(desk.snapshots.videos.read("video_1", ANN, lambda: slow("old")))
     await asyncio.sleep(0)
     await desk.change()
-    new = asyncio.create_task(desk.snapshots.read("video_1", ANN, lambda: slow("new")))
+    new = asyncio.create_task(desk.snapshots.videos.read("video_1", ANN, lambda: slow("new")))
     await asyncio.sleep(0)
     gates["old"].set()
     await old
@@ -117,10 +118,10 @@ async def test_a_look_before_a_change_does_not_end_one_after_it(desk: Desk) -> N
 async def test_many_who_ask_at_once_still_leave_an_answer(desk: Desk) -> None:
     async def keep_asking() -> None:
         for _ in range(5):
-            await desk.snapshots.read("video_1", ANN, desk.look)
+            await desk.snapshots.videos.read("video_1", ANN, desk.look)
 
     await asyncio.gather(*(keep_asking() for _ in range(8)))
-    assert desk.snapshots.find("video_1", ANN) is not None
+    assert desk.snapshots.videos.find("video_1", ANN) is not None
 
 
 async def test_a_caller_who_goes_away_does_not_keep_the_news_from_others(desk: Desk) -> None:
@@ -136,7 +137,7 @@ async def test_a_caller_who_goes_away_does_not_keep_the_news_from_others(desk: D
 @pytest.mark.parametrize("other", [replace(ANN, owner="bob"), replace(ANN, base_url="https://gateway")])
 async def test_an_answer_is_for_one_owner_at_one_address(desk: Desk, other: Viewer) -> None:
     await desk.ask()
-    assert desk.snapshots.find("video_1", other) is None
+    assert desk.snapshots.videos.find("video_1", other) is None
     assert await desk.ask(viewer=other) == "2"
 
 
@@ -156,12 +157,12 @@ async def test_an_answer_grows_old_also_when_the_clock_is_set_back(desk: Desk, s
     assert await desk.ask() == "2"
 
 
-async def test_the_answers_longest_not_looked_at_go_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "_MOST", 2)
+async def test_the_answers_longest_not_looked_at_go_first(desk: Desk) -> None:
+    desk.snapshots.videos._most = 2  # noqa: SLF001 - thousands take long
     for video_id in ("video_1", "video_2", "video_3"):
         await desk.ask(video_id)
-    assert desk.snapshots.find("video_1", ANN) is None
-    assert desk.snapshots.find("video_3", ANN) is not None
+    assert desk.snapshots.videos.find("video_1", ANN) is None
+    assert desk.snapshots.videos.find("video_3", ANN) is not None
 
 
 async def test_no_link_is_shown_that_was_signed_before_the_secret_changed(desk: Desk) -> None:
@@ -175,8 +176,8 @@ async def test_a_look_that_fails_leaves_nothing_behind(desk: Desk) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        await desk.snapshots.read("video_1", ANN, fail)
-    assert not desk.snapshots._reading  # noqa: SLF001 - what would grow without end
+        await desk.snapshots.videos.read("video_1", ANN, fail)
+    assert not desk.snapshots.videos._reading  # noqa: SLF001 - what would grow without end
 
 
 async def test_replicas_with_a_shared_database_always_look(desk: Desk) -> None:
