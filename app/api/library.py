@@ -85,6 +85,18 @@ async def retrieve_character(character_id: str, gateway: Services, caller: Clien
     return JSONResponse(_character(await gateway.library.get_character(caller.owner, character_id)))
 
 
+@router.delete(
+    "/videos/characters/{character_id}",
+    tags=["videos"],
+    response_model=schemas.CharacterDeleted,
+    responses=docs.errors("character_not_found"),
+)
+async def delete_character(character_id: str, gateway: Services, caller: Client) -> JSONResponse:
+    """Forget a character; jobs that use it go on."""
+    await gateway.library.delete_character(caller.owner, character_id)
+    return JSONResponse({"id": character_id, "object": "character.deleted", "deleted": True})
+
+
 def _upload(body: dict[str, object], param: str) -> Upload:
     value = body.get(param)
     if value is None or value == "":

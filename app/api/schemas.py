@@ -164,6 +164,14 @@ class Character(_Wire):
     created_at: int
 
 
+class CharacterDeleted(_Wire):
+    """The answer to a delete."""
+
+    id: str
+    object: Literal["character.deleted"]
+    deleted: Literal[True]
+
+
 class FileObject(_Wire):
     """An uploaded file."""
 

@@ -29,6 +29,15 @@ async def delete_file(session: AsyncSession, owner: str, file_id: str) -> str | 
     )
 
 
+async def delete_character(session: AsyncSession, owner: str, character_id: str) -> None:
+    """Delete a character's row, if this owner has it."""
+    await session.execute(
+        delete(CharacterRow)
+        .where(CharacterRow.id == character_id, CharacterRow.owner == owner)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def get_character(session: AsyncSession, owner: str, character_id: str) -> CharacterRow | None:
     """Return one character of this owner."""
     return await session.scalar(

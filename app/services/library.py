@@ -99,6 +99,12 @@ class Library:
             raise GatewayError("character_not_found", message, param="character_id")
         return row
 
+    async def delete_character(self, owner: str, character_id: str) -> None:
+        """Forget a character; jobs that use it have copies of their own. Raises GatewayError character_not_found."""
+        row = await self.get_character(owner, character_id)
+        await self._store.delete_prefix(row.media_key.rpartition("/")[0])  # if that fails, it can be asked again
+        await self._database.write(partial(files.delete_character, owner=owner, character_id=character_id))
+
     async def _add(self, row: FileRow | CharacterRow) -> None:
         async def work(session: AsyncSession) -> None:
             session.add(row)

@@ -76,6 +76,26 @@ def test_a_character_has_a_name_of_1_to_80_characters(gateway: Running, name: st
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "name")
 
 
+def test_a_deleted_character_leaves_no_picture_and_stops_no_job(gateway: Running) -> None:
+    clip = gateway.http.get(gateway.finished()["url"]).content
+    answer = gateway.http.post("/v1/videos/characters", data={"name": "Fox"}, files={"video": io.BytesIO(clip)})
+    character, folder = answer.json()["id"], gateway.data_dir / "media" / "characters"
+    assert character in {each.name for each in folder.iterdir()}
+    body = {"prompt": "Fox runs", "characters": [{"id": character}], "seconds": 1, "resolution": "480p"}
+    running = gateway.http.post("/v1/videos", json=body).json()["id"]
+    gone = gateway.http.delete(f"/v1/videos/characters/{character}").json()
+    assert gone == {"id": character, "object": "character.deleted", "deleted": True}
+    schemas.CharacterDeleted.model_validate(gone, strict=True)
+    assert character not in {each.name for each in folder.iterdir()}
+    for refused in (
+        gateway.http.get(f"/v1/videos/characters/{character}"),
+        gateway.http.delete(f"/v1/videos/characters/{character}"),
+        gateway.http.post("/v1/videos", json=body),
+    ):
+        assert error_of(refused) == (404, "character_not_found")
+    assert gateway.wait(running)["status"] == "completed"
+
+
 def test_the_list_of_models_is_openais_with_what_each_can_do(gateway: Running) -> None:
     found = gateway.http.get("/v1/models").json()
     schemas.ModelList.model_validate(found, strict=True)
