@@ -99,6 +99,13 @@ async def test_each_minute_of_the_clock_has_room_for_so_many_requests(database: 
     assert late.remaining == 3, "a replica whose clock is behind opens no minute again"
 
 
+async def test_a_date_that_is_set_back_shuts_nobody_out_until_it_is_reached_again(database: Database) -> None:
+    await limit(database, Limits(requests_per_minute=1))
+    tomorrow = await database.write(partial(budgets.admit, owner=OWNER, now=NOW + 24 * 3600))
+    today = [await database.write(partial(budgets.admit, owner=OWNER, now=NOW)) for _ in range(2)]
+    assert [rate and rate.admitted for rate in (tomorrow, *today)] == [True, True, False]
+
+
 async def test_a_rate_that_is_set_and_taken_away_holds_at_once(database: Database) -> None:
     await limit(database, Limits(requests_per_minute=1))
     admit = partial(budgets.admit, owner=OWNER, now=NOW)
