@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from app.db.session import Database
 
-_MOST_VIDEOS = 4096  # answers, of some 2 KiB
-_MOST_PAGES = 64  # of up to a hundred videos
+# Prompts may be long: an answer above the usual size is not kept, so that nobody fills the memory with theirs.
+_MOST_VIDEOS, _LONGEST_VIDEO = 4096, 16 << 10  # answers, and bytes of one; some 2 KiB are usual
+_MOST_PAGES, _LONGEST_PAGE = 64, 512 << 10  # of up to a hundred videos
 _LONGEST = 30.0  # seconds for which an answer is good: the links in it are signed for a while
 
 
@@ -38,11 +39,12 @@ class Answer:
 
 
 class Shelf:
-    """The last answers to at most `most` questions, each for the viewer who asked last."""
+    """The last answers of at most `longest` bytes to at most `most` questions, each for the viewer who asked last."""
 
-    def __init__(self, clock: Callable[[], float], most: int) -> None:
+    def __init__(self, clock: Callable[[], float], most: int, longest: int) -> None:
         self._clock = clock
         self._most = most
+        self._longest = longest
         self._known: OrderedDict[str, tuple[Viewer, Answer, float]] = OrderedDict()
         self._reading: dict[str, object] = {}
 
@@ -78,7 +80,7 @@ class Shelf:
         self._reading.clear()
 
     def _keep(self, question: str, viewer: Viewer, answer: Answer) -> None:
-        if self._most:
+        if self._most and len(answer.body) <= self._longest:
             self._known[question] = viewer, answer, self._clock()
             self._known.move_to_end(question)
         if len(self._known) > self._most:
@@ -89,8 +91,8 @@ class Snapshots:
     """What was asked for lately: `videos` by their ids, `pages` of the list by owner and query."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self.videos = Shelf(clock, 0 if database.shared else _MOST_VIDEOS)
-        self.pages = Shelf(clock, 0 if database.shared else _MOST_PAGES)
+        self.videos = Shelf(clock, 0 if database.shared else _MOST_VIDEOS, _LONGEST_VIDEO)
+        self.pages = Shelf(clock, 0 if database.shared else _MOST_PAGES, _LONGEST_PAGE)
         database.listen_to_videos(self._changed)
         database.listen("links", self._other_links)
 

@@ -165,6 +165,15 @@ async def test_the_answers_longest_not_looked_at_go_first(desk: Desk) -> None:
     assert desk.snapshots.videos.find("video_3", ANN) is not None
 
 
+@pytest.mark.parametrize(("length", "kept"), [(16 << 10, True), ((16 << 10) + 1, False)])
+async def test_an_answer_far_longer_than_usual_is_given_and_not_kept(desk: Desk, length: int, *, kept: bool) -> None:
+    async def look() -> Answer:
+        return Answer(b"x" * length, (), math.inf)
+
+    assert len((await desk.snapshots.videos.read("video_1", ANN, look)).body) == length
+    assert (desk.snapshots.videos.find("video_1", ANN) is not None) is kept
+
+
 async def test_no_link_is_shown_that_was_signed_before_the_secret_changed(desk: Desk) -> None:
     await desk.ask()
     desk.bench.database.tell("links")
