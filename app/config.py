@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
     auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
     admin_key: str | None = Field(None, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row.")
+    metrics_key: str | None = Field(
+        None, min_length=ADMIN_KEY_LENGTH, description="A key that may only read `/metrics`, for Prometheus."
+    )
     default_model: str = Field("grok-imagine-video", description="Model of a request that names none.")
     providers: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Order of preference, comma-separated; unset, those with a key, and with no key `local`."

@@ -20,6 +20,7 @@ from app.api import (
     keys,
     library,
     link_secret,
+    metrics,
     models,
     pages,
     requests,
@@ -39,6 +40,7 @@ from app.services.callbacks import Callbacks
 from app.services.context import Context
 from app.services.engine import Engine
 from app.services.feed import Feed
+from app.services.gauges import Build, Gauges
 from app.services.inputs import Inputs
 from app.services.library import Library
 from app.services.link_secrets import LinkSecrets
@@ -50,6 +52,7 @@ from app.services.request_log import RequestLog
 from app.services.routing import Router
 from app.services.snapshots import Snapshots
 from app.services.submissions import Submissions
+from app.services.tally import Tally
 from app.services.videos import Videos
 from app.services.webhooks import Webhooks
 from app.startup import (
@@ -111,6 +114,7 @@ def create_app(settings: Settings, clock: Callable[[], float] | None = None, *, 
     )
     errors.install(app)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     if role != "worker":
         _add_routes(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_mb << 20)
@@ -175,7 +179,7 @@ async def _services(
     link_secrets = LinkSecrets(database, clock, data / "link.secret")
     links = Links(await link_secrets.load(), clock)
     inputs = Inputs(database, store, fetcher, input_links_for(settings.public_url, links), clock)
-    pace = Pace()
+    pace, breakers, tally = Pace(), Breakers(clock), Tally.of(known)
     context = Context(
         database=database,
         providers=providers,
@@ -184,7 +188,7 @@ async def _services(
         downloads=Fetcher(download_policy(settings), RESULT_RATE),
         scratch=scratch,
         clock=clock,
-        breakers=Breakers(clock),
+        breakers=breakers,
         pace=pace,
         links=links,
         poster=poster,
@@ -196,9 +200,11 @@ async def _services(
         max_video_bytes=settings.max_video_mb << 20,
         callback_base=f"{settings.public_url}/v1/callbacks" if settings.public_url else None,
         public_url=settings.public_url,
+        tally=tally,
     )
     engine = Engine(context, settings.lease_seconds)
     feed = Feed(database)
+    build = Build(health.VERSION, role, "postgres" if database.shared else "sqlite")
     requests_log = RequestLog(database, settings.request_log_seconds)
     router = Router(known, tuple(providers), settings.default_model)
     planner = Planner(database, router, inputs, pace, settings.routing)
@@ -206,7 +212,7 @@ async def _services(
     await accounts.load()
     check_access(settings, guarded=accounts.guarded)
     app.state.gateway = Gateway(
-        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, settings.keep_seconds),
+        videos=Videos(database, planner, inputs, clock, settings.job_timeout_seconds, settings.keep_seconds, tally),
         snapshots=Snapshots(database, clock),
         planner=planner,
         engine=None if role == "api" else engine,
@@ -222,6 +228,8 @@ async def _services(
         link_secrets=link_secrets,
         store=store,
         database=database,
+        gauges=Gauges(database, breakers, feed, tally, build, tuple(providers)),
+        metrics_key=settings.metrics_key,
         catalogue=known,
         providers=providers,
         public_url=settings.public_url,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from app.services.callbacks import Callbacks
     from app.services.engine import Engine
     from app.services.feed import Feed
+    from app.services.gauges import Gauges
     from app.services.library import Library
     from app.services.link_secrets import LinkSecrets
     from app.services.links import Links
@@ -59,6 +60,8 @@ class Gateway:
     link_secrets: LinkSecrets
     store: MediaStore
     database: Database
+    gauges: Gauges
+    metrics_key: str | None
     catalogue: Catalogue
     providers: dict[str, Provider]
     public_url: str | None

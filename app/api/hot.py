@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from app.api import measured
 from app.api.deps import base_url
 from app.api.waiting import wait_of
 from app.db.session import DatabaseUnavailable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from app.api.deps import Gateway
     from app.services.snapshots import Answer
 
+_ROUTE = "/v1/videos/{video_id}"
 _STATUS_READ = re.compile(r"(?:/openai)?/v1/videos/([^/]+)")
 
 
@@ -38,6 +40,7 @@ class StatusReads:
         if answer is None:
             await self._app(scope, receive, send)
             return
+        measured.as_route(scope, _ROUTE)
         await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 

@@ -13,6 +13,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from app.api.errors import error_response, internal_error
+from app.api.measured import measure
 from app.api.noted import Answered, finish, note_error
 from app.domain.errors import GatewayError
 
@@ -75,9 +76,12 @@ class RequestContext:
                 if status == 0:
                     note_error(scope, "internal_error")
                     await internal_error()(scope, receive, send_with_id)
-                finish(scope, Answered(own_id, request_id, status, _since(started)))
+                milliseconds = _since(started)
+                measure(scope, status, milliseconds)
+                finish(scope, Answered(own_id, request_id, status, milliseconds))
                 return
             milliseconds = _since(started)
+            measure(scope, status, milliseconds)
             finish(scope, Answered(own_id, request_id, status, milliseconds))
             level = "info" if scope["method"] not in ("GET", "HEAD") else "debug"
             getattr(log, level)("request", method=scope["method"], path=path, status=status, ms=milliseconds)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
+from app.api import measured
 from app.db.marks import mark_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def hold(request: Request, gateway: Gateway, owner: str, video_id: str, se
         return await gateway.videos.get(owner, video_id), False
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
+    measured.held(request.scope)
     with gateway.feed.watch(owner, video_id, only_end=True) as watch:
         video = await gateway.videos.get(owner, video_id)
         leaving = asyncio.create_task(_follow(request, watch))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sqlalchemy import Float, bindparam, case, func, literal, or_, select, update
 
-from app.db.tables import BudgetRow, LedgerRow, OutputRow, VideoRow
+from app.db.tables import ApiKeyRow, BudgetRow, LedgerRow, OutputRow, VideoRow
 from app.domain.limits import Period, period_end, period_start
 
 if TYPE_CHECKING:
@@ -75,6 +75,13 @@ _ADMIT = (
     .execution_options(synchronize_session=False)
 )
 _RATE = select(BudgetRow.requests_per_minute).where(BudgetRow.owner == bindparam("of"))
+_NEARLY_SPENT = (
+    select(func.count())
+    .select_from(BudgetRow)
+    .join(ApiKeyRow, ApiKeyRow.id == BudgetRow.owner)
+    .where(ApiKeyRow.revoked_at.is_(None), func.coalesce(ApiKeyRow.expires_at, bindparam("now")) >= bindparam("now"))
+    .where(BudgetRow.budget > 0, (BudgetRow.spent - _BASE + BudgetRow.reserved) * 10 >= BudgetRow.budget * 9)
+)
 
 
 def _values(owner: str, change: Change, now: float) -> dict[str, str | float]:
@@ -177,3 +184,9 @@ async def balance(session: AsyncSession, owner: str, now: float) -> Balance:
     held = select(func.sum(OutputRow.reserved)).join(VideoRow, VideoRow.id == OutputRow.video_id)
     reserved = await session.scalar(held.where(VideoRow.owner == owner))
     return Balance(None, int(spent or 0), int(reserved or 0), "total", None)
+
+
+async def nearly_spent(session: AsyncSession, now: float) -> int:
+    """Count the live keys of whose budget nine tenths are spent or reserved; a budget of 0 is not nearly spent."""
+    moments: dict[str, float] = {"now": now, **{str(period): period_start(period, now) for period in _PERIODS}}
+    return int(await session.scalar(_NEARLY_SPENT, moments) or 0)

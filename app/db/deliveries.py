@@ -47,6 +47,11 @@ class Delivery:
         return self.row.id
 
     @property
+    def run_at(self) -> float | None:
+        """When it was due, in unix seconds."""
+        return self.row.run_at
+
+    @property
     def facts(self) -> dict[str, str | None]:
         """Say in the log which one it is; a URL may hold secrets, so not where it goes."""
         return {"delivery": self.row.id, "video": self.event.video_id, "endpoint": self.row.endpoint_id}

@@ -116,6 +116,7 @@ def job_of(row: OutputRow, created_at: float, order: dict[str, Json]) -> Job:
         error=row.error_code,
         created_at=created_at,
         order=order,
+        run_at=row.run_at,
     )
 
 
@@ -218,8 +219,8 @@ async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[
         await session.flush()
 
 
-async def cancel(session: AsyncSession, video_id: str, now: float, keep: float | None = None) -> bool:
-    """End every live output of a video as cancelled; returns whether there was one. For `keep`, see `apply`.
+async def cancel(session: AsyncSession, video_id: str, now: float, keep: float | None = None) -> int:
+    """End every live output of a video as cancelled; returns how many there were. For `keep`, see `apply`.
 
     The fence rises, so a step that is under way finds itself overtaken; `cleanup` ends the rest upstream.
     """
@@ -237,12 +238,12 @@ async def cancel(session: AsyncSession, video_id: str, now: float, keep: float |
         row.fence += 1
         row.cleanup = True
     if not rows:
-        return False
+        return 0
     await session.flush()
     await bring_in_line(session, video_id, now, keep)
     for row in rows:
         await settle(session, row.id, now)
-    return True
+    return len(rows)
 
 
 async def clean_up_later(session: AsyncSession, video_id: str, now: float) -> None:

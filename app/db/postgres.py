@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from app.db.session import Database, DatabaseUnavailable, News, T
+from app.metrics import WRITE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -132,7 +133,7 @@ class PostgresDatabase(Database):
 
     async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Run `work` in a transaction of its own, again if it clashed with another; see `Database.write`."""
-        with _faults():
+        with WRITE_SECONDS.time(), _faults():
             for pause in _PAUSES:
                 try:
                     return await self._transact(work, news)

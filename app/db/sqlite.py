@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 
 from app.db import driver
 from app.db.session import Database, DatabaseUnavailable, News, T
+from app.metrics import BATCH_WRITES, WRITE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -122,7 +123,8 @@ class SqliteDatabase(Database):
             raise RuntimeError("the database writer does not run")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Write(work, done, news))
-        result: T = await done
+        with WRITE_SECONDS.time():
+            result: T = await done
         return result
 
     async def hold(self, session: AsyncSession, name: str) -> None:
@@ -146,6 +148,7 @@ class SqliteDatabase(Database):
                     self._queue.task_done()
 
     async def _commit(self, batch: list[_Write]) -> None:
+        BATCH_WRITES.observe(len(batch))
         session = self._write()
         try:
             async with session, session.begin():

@@ -68,7 +68,8 @@ class Job:
     """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for.
 
     `offer` counts which of the order's offers is being tried; `history` tells what became of those before; `cost` is
-    what was charged so far, in micro-dollars; `error` is the code of a failed one; `created_at` is the video's; it was due at `run_at`.
+    what was charged so far, in micro-dollars; `error` is the code of a failed one; `created_at` is the video's; it was
+    due at `run_at`.
     """
 
     id: str

@@ -41,6 +41,11 @@ class Breakers:
         circuit.probe = who
         return True
 
+    def is_open(self, provider: str) -> bool:
+        """Say whether it is left alone, or only being tried."""
+        circuit = self._circuits.get(provider)
+        return circuit is not None and circuit.failures >= _FAILURES
+
     def wait(self, provider: str) -> float:
         """Return the seconds until an open breaker lets a probe through."""
         circuit = self._circuits.get(provider)

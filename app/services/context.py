@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,7 +11,8 @@ import structlog
 
 from app.db import outputs
 from app.db.session import DatabaseUnavailable, of_video
-from app.domain.jobs import LIVE
+from app.domain.jobs import LIVE, State
+from app.services.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.session import Database, News
-    from app.domain.jobs import Job, State, Transition
+    from app.domain.jobs import Job, Transition
+    from app.domain.plain import Json
     from app.media.fetch import Fetcher
     from app.media.store import MediaStore
     from app.providers.base import Provider
@@ -43,7 +45,7 @@ class Context:
     `poll_seconds` fixes the interval between polls (None: it adapts); `settle_seconds` is how long an unknown
     submission is looked for; `resubmits` are the providers for which the operator has it sent again then;
     `keep_seconds` is how long a finished video is kept (None: for ever), `request_log_seconds` the request log;
-    `max_video_bytes` is the largest result taken;
+    `max_video_bytes` is the largest result taken; `tally` counts ends;
     `callback_base` is our own address where providers can reach us, `public_url` where clients do, if that was said.
     """
 
@@ -66,6 +68,7 @@ class Context:
     public_url: str | None = None
     resubmits: frozenset[str] = frozenset()
     max_video_bytes: int = 16 << 30
+    tally: Tally = field(default_factory=Tally)
 
     async def persist(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
         """Write what must not be forgotten: while the database is away, it is tried again and again."""
@@ -97,6 +100,8 @@ class Context:
         """Tell in one line what happened to which job; a poll that found nothing new is not worth one."""
         if applied and to is not job.state:
             self.database.tell("work")  # another lane has it now
+            if to not in LIVE:
+                self.tally.ended(job.provider, _model(job), to if to is State.COMPLETED else facts.get("code"))
         if to is job.state and not facts.get("reason"):
             return
         log.info(
@@ -113,6 +118,13 @@ class Context:
     def folder(self, job: Job) -> Path:
         """Return the output's scratch folder."""
         return self.scratch / job.id
+
+
+def _model(job: Job) -> Json:
+    """Return what the provider calls the model; the order of a deleted video does not say."""
+    offers = job.order.get("offers")
+    offer = offers[job.offer] if isinstance(offers, list) and job.offer < len(offers) else None
+    return offer.get("model") if isinstance(offer, dict) else None
 
 
 def news_of(transition: Transition) -> News | None:

@@ -12,6 +12,7 @@ import structlog
 from app.db import deliveries, webhooks
 from app.db.deliveries import DELIVERED, FAILED, PENDING, Ended
 from app.domain.webhooks import GONE, HISTORY_LIMIT, pause_after
+from app.metrics import WEBHOOK_SECONDS
 from app.services.signing import owners_secret, signed_headers
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Delivering:
         headers = signed_headers(await self._signers(delivery, at), delivery.event.id, at, body)
         posted = await self.context.poster.post(row.url, headers, body.encode())
         ended = self._ended(delivery, posted, entry(posted, at))
+        result = "again" if ended.state == PENDING else ended.state
+        WEBHOOK_SECONDS.labels(result).observe(posted.milliseconds / 1000)
         if await self._note(delivery, ended, posted):
             log.info(
                 "webhook delivered" if posted.arrived else "webhook not delivered",

@@ -20,6 +20,7 @@ from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
 from app.domain.webhooks import PER_OWNER
 from app.media.errors import StoreFault
+from app.metrics import LANE_LAG_SECONDS, STEP_FAULTS
 from app.services import lanes
 from app.services.delivering import Delivering
 from app.services.ending import Ending
@@ -136,6 +137,7 @@ class Engine:
             return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
         claimed = await self._database.write(lambda session: lane.take(session, claim))
         for work in claimed:
+            LANE_LAG_SECONDS.labels(lane.name).observe(max(0.0, claim.now - (work.run_at or claim.now)))
             task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")
             lane.busy[task] = work.id
             task.add_done_callback(partial(self._done, lane))
@@ -150,12 +152,15 @@ class Engine:
             await lane.step(work)
         except DatabaseUnavailable as fault:
             log.error("the database fails", lane=lane.name, reason=str(fault), **work.facts)
+            STEP_FAULTS.labels(lane.name, "database").inc()
             await self._give_back(lane, work, _FAULT_SECONDS)
         except StoreFault as fault:  # of no step's making, and none fails by it
             log.error("the media store fails", lane=lane.name, reason=str(fault), **work.facts)
+            STEP_FAULTS.labels(lane.name, "media_store").inc()
             await self._give_back(lane, work, _STORE_SECONDS)
         except Exception:
             log.exception("step failed", lane=lane.name, **work.facts)
+            STEP_FAULTS.labels(lane.name, "defect").inc()
             await self._give_back(lane, work, _FAULT_SECONDS)
 
     async def _give_back(self, lane: Lane, work: Work, seconds: float) -> None:

@@ -18,6 +18,7 @@ from app.media.data_uri import decode_data_uri
 from app.media.errors import MediaError
 from app.media.probe import inspect_image, inspect_video
 from app.providers.base import Input, PlacesInputs
+from app.services.asking import asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +141,8 @@ class Inputs:
             else:
                 given = await self._fetched(item, path)
             if isinstance(provider, PlacesInputs):
-                placed = await provider.place_input(given)
+                with asking(provider.name, "place"):
+                    placed = await provider.place_input(given)
                 given = replace(given, url=placed.url, note=placed.warning)
             found.append(given)
         return found

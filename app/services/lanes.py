@@ -24,6 +24,10 @@ class Work(Claimed, Protocol):
     """A claimed row: an output, or a delivery."""
 
     @property
+    def run_at(self) -> float | None:
+        """When it was due, in unix seconds."""
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """Say in the log which one it is."""
 

@@ -14,6 +14,7 @@ import structlog
 
 from app.db import owners
 from app.providers.base import ProviderError, Sent
+from app.services.asking import asking
 
 if TYPE_CHECKING:
     from app.domain.jobs import Operation
@@ -40,7 +41,8 @@ async def look_for(context: Context, name: str, provider: Finds, order: Order, s
     async with context.database.read() as session:
         taken = await owners.taken(session, *where)
     try:
-        operation = await provider.find_submission(Sent(order.submission_id, order.endpoint, sent_at, order, taken))
+        with asking(name, "lookup"):
+            operation = await provider.find_submission(Sent(order.submission_id, order.endpoint, sent_at, order, taken))
     except ProviderError as error:
         log.warning("lookup failed", reason=str(error), **facts)
         return Found()

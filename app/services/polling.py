@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from app.domain import jobs, pacing
 from app.providers.base import Failed, Pending, ProviderError, Succeeded, Transient
+from app.services.asking import asking
 from app.services.attempts import entry, final_code, offer_of, onward
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Polling:
         if job.operation is None:
             raise RuntimeError(f"output {job.id} is running without an operation")
         try:
-            answer = await provider.poll(job.operation)
+            with asking(job.provider, "poll"):
+                answer = await provider.poll(job.operation)
         except ProviderError as error:
             wait = error.retry_after if isinstance(error, Transient) else _OPERATOR_SECONDS
             self.silences[job.id] = times = self.silences.get(job.id, 0) + 1

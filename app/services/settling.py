@@ -81,7 +81,8 @@ class Settling:
         """Write down that nothing was bought, together with what follows from it."""
         work = partial(_refuse, submission=submission, reason=reason, transition=transition, now=self.context.clock())
         applied = await self.context.persist(work, news_of(transition))
-        self.context.log(job, transition.to, applied=applied, reason=reason)
+        code = transition.values.get("error_code")
+        self.context.log(job, transition.to, applied=applied, reason=reason, code=code)
 
 
 async def _accept(

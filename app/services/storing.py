@@ -13,6 +13,7 @@ from app.media.bucket import faults
 from app.media.errors import MediaError
 from app.media.fetch import TooLarge
 from app.media.probe import make_pictures
+from app.services.asking import asking
 from app.services.attempts import entry
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Storing:
             return Path(str(result["path"]))
         target = folder / _RESULT
         if not target.exists():  # fetched, and not stored, when the media store failed; links die
-            with faults():
+            with asking(job.provider, "download"), faults():
                 await self.context.downloads.fetch(str(result.get("url")), target, self.context.max_video_bytes)
         return target
 

@@ -19,6 +19,7 @@ from app.domain import jobs
 from app.domain.jobs import State
 from app.media.errors import MediaError
 from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
+from app.services.asking import asking
 from app.services.attempts import entry, final_code, measured, offer_of, onward, retold, unavailable
 from app.services.ordering import complete_order, notes
 from app.services.settling import Settling
@@ -89,7 +90,8 @@ class Submitting:
             )
             return
         try:
-            operation = await provider.submit(order)
+            with asking(job.provider, "submit"):
+                operation = await provider.submit(order)
         except Indeterminate as error:
             if not error.busy:
                 context.breakers.failed(job.provider)

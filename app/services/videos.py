@@ -20,6 +20,7 @@ from app.domain.jobs import State
 from app.domain.limits import UNLIMITED
 from app.domain.requests import Upload
 from app.services.budgets import check_number, dearest, reserve
+from app.services.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,12 +61,14 @@ class Videos:
         clock: Callable[[], float],
         job_timeout: float,
         keep: float | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._database = database
         self._planner = planner
         self._inputs = inputs
         self._clock = clock
         self._job_timeout = job_timeout
+        self._tally = tally or Tally()
         self._keep_seconds = keep  # from its completion for which a video is kept
 
     async def create(
@@ -158,23 +161,30 @@ class Videos:
         """Stop a live video; a finished one is returned unchanged."""
         video = await self.get(owner, video_id)
         stop = partial(outputs.cancel, video_id=video.row.id, now=self._clock(), keep=self._keep_seconds)
-        await self._database.write(stop, news="work")
+        self._cancelled(video, await self._database.write(stop, news="work"))
         return await self.get(owner, video_id)
 
     async def delete(self, owner: str, video_id: str) -> None:
         """Cancel what is live, forget the video and have its media removed."""
         video = await self.get(owner, video_id)
 
-        async def work(session: AsyncSession) -> None:
+        async def work(session: AsyncSession) -> int:
             now = self._clock()
-            await outputs.cancel(session, video.row.id, now)
+            live = await outputs.cancel(session, video.row.id, now)
             row = await session.get_one(VideoRow, video.row.id)
             row.deleted_at = now
             await session.flush()
             await videos.forget(session, video.row.id)
             await outputs.clean_up_later(session, video.row.id, now)
+            return live
 
-        await self._database.write(work, news="work")
+        self._cancelled(video, await self._database.write(work, news="work"))
+
+    def _cancelled(self, video: Video, live: int) -> None:
+        """Count outputs that were cancelled, by what the video says of who makes them."""
+        if live:
+            provider, _, model = video.row.executed_model.partition("/")
+            self._tally.ended(provider, model, "cancelled", live)
 
     async def _known(
         self, session: AsyncSession, owner: str, request: VideoRequest, fingerprint: str, *, is_retry: bool

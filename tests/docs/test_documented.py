@@ -26,6 +26,7 @@ PAGES = [*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OUTSIDE_THE_SCHEMA = {
     ("GET", "/docs"),
+    ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("POST", "/v1/videos/generations"),
     ("HEAD", "/v1/videos/{video_id}/content"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.bucket import Bucket
 
 ADMIN_KEY = "planted-admin-key-0123456789"
+METRICS_KEY = "planted-metrics-key-0123456789"
 WRONG_KEY = "rg_plantedplantedplantedplantedplanted"
 PASSWORD, TOKEN = "planted-password", "planted-token-of-a-signed-url"
 PROMPT = "a planted sea that nobody else has to know of"
@@ -203,6 +204,7 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
     session = Session({name: key.encode() for name, key in KEYS.items()})
     session.planted |= {
         "admin key": ADMIN_KEY.encode(),
+        "metrics key": METRICS_KEY.encode(),
         "wrong key": WRONG_KEY.encode(),
         "bucket key": BUCKET_SECRET.encode(),
         "password": PASSWORD.encode(),
@@ -224,6 +226,7 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
             **bucket.environment,
             "REELGATE_MEDIA_URL": bucket.url,
             "REELGATE_ADMIN_KEY": ADMIN_KEY,
+            "REELGATE_METRICS_KEY": METRICS_KEY,
             "REELGATE_LOG_LEVEL": "debug",
             "REELGATE_POLL_SECONDS": "0.1",
             "REELGATE_ALLOW_PRIVATE_NETWORKS": "127.0.0.1",
@@ -237,9 +240,13 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
             fake.rules.add(echo(KEYS[name], 400), echo(KEYS[name], 401))
         fail(client)
         client.ask("GET", "/v1/requests", ADMIN_KEY)
+        session.places["metrics"] = client.http.get(
+            "/metrics", headers={"authorization": f"Bearer {METRICS_KEY}"}
+        ).content
         session.places["request log"] = request_log(tmp_path / "data")
         session.places["database"] = database(tmp_path / "data")
         session.places["greeting"] = process.greeting.encode()
+    assert b"reelgate_outputs_ended_total{" in session.places["metrics"]
     captured = capfd.readouterr()
     assert "POST" in captured.err + captured.out, "the log was captured"
     audited = "".join(line for line in captured.err.splitlines(keepends=True) if '"event": "audit"' in line)
