@@ -84,6 +84,8 @@ def test_costs_and_the_ledger_and_the_provider_agree_whatever_became_of_the_jobs
     system.misbehave(
         "fal", Rule(on="submit", do=answer(422, {"detail": [{"loc": ["body"], "msg": "no", "type": "x"}]}))
     )
+    refused = {"provider": "fal", "outcome": "invalid_input"}
+    before = read(system).sum("reelgate_outputs_ended_total", **refused)
     ids = [system.create(n=2), system.create(model="xai/grok-imagine-video")]
     for video_id in ids:
         system.wait(video_id)
@@ -91,6 +93,7 @@ def test_costs_and_the_ledger_and_the_provider_agree_whatever_became_of_the_jobs
     assert charged >= 2 * PRICE
     usage = system.gateway.http.get("/v1/usage").json()
     assert sum(row["cost"] for row in usage["data"]) == pytest.approx(charged / 1e6)
+    assert read(system).sum("reelgate_outputs_ended_total", **refused) - before == 1
     assert read(system).sum("reelgate_cost_dollars_total") == pytest.approx(charged / 1e6)
 
 
