@@ -32,6 +32,7 @@ from app.api import (
 from app.api.deps import Gateway
 from app.api.hot import StatusReads
 from app.api.middleware import BodyLimit, RequestContext
+from app.api.origins import own_names
 from app.media.fetch import RESULT_RATE, Fetcher
 from app.services.accounts import Accounts
 from app.services.breakers import Breakers
@@ -233,6 +234,7 @@ async def _services(
         catalogue=known,
         providers=providers,
         public_url=settings.public_url,
+        names=own_names(settings.host, settings.public_url),
         uploads=uploads_folder(data, alone=not database.shared),
         default_poll_ms=_POLL_MS,
     )

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import Field
 
 from app.api import docs
-from app.api.deps import Gateway, Services
+from app.api.deps import Gateway, Services, recognise
 from app.api.queries import DIGITS
 from app.db import videos
 from app.db.videos import Video
@@ -108,7 +108,7 @@ async def _find(
 ) -> Video:
     """Find the video for the holder of a signed link, or for its owner."""
     if signature is None:
-        caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
+        caller = await recognise(request, gateway)
         return await gateway.videos.get(caller.owner, video_id)
     if index is None or not gateway.links.allows(video_id, index, expires or 0, signature):
         raise GatewayError("invalid_api_key", "The link has expired or was altered; retrieve the video for a new one.")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from app.api import noted
+from app.api.origins import check_visitor
 from app.domain.errors import GatewayError
-from app.services.accounts import Caller
+from app.services.accounts import OPEN, Caller
 from app.services.budgets import rate_exceeded
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Gateway:
     catalogue: Catalogue
     providers: dict[str, Provider]
     public_url: str | None
+    names: frozenset[str]
     uploads: Path
     default_poll_ms: int
 
@@ -78,9 +80,20 @@ async def get_gateway(request: Request) -> Gateway:
 Services = Annotated[Gateway, Depends(get_gateway)]
 
 
-async def get_caller(request: Request, gateway: Services) -> Caller:
-    """Recognise the caller. Raises GatewayError missing_api_key, invalid_api_key; permission_denied for a reader."""
+async def recognise(request: Request, gateway: Gateway) -> Caller:
+    """Recognise the caller; without keys it may be anyone but a stranger's page.
+
+    Raises GatewayError missing_api_key, invalid_api_key, permission_denied.
+    """
     caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
+    if caller is OPEN:
+        check_visitor(request.method, request.headers, gateway.names, gateway.public_url)
+    return caller
+
+
+async def get_caller(request: Request, gateway: Services) -> Caller:
+    """Recognise the caller. Raises GatewayError missing_api_key, invalid_api_key, permission_denied."""
+    caller = await recognise(request, gateway)
     noted.begin(request, gateway.request_log, caller.owner, gateway.database.clock())
     if caller.role == "reader" and request.method not in ("GET", "HEAD"):
         raise GatewayError("permission_denied", "This API key may only read: it has the role reader.")

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from app.api import measured
-from app.api.deps import base_url
+from app.api.deps import base_url, recognise
 from app.api.waiting import wait_of
 from app.db.session import DatabaseUnavailable
 from app.domain.errors import GatewayError
@@ -52,11 +51,11 @@ async def _known(scope: Scope) -> Answer | None:
     if asked is None:
         return None
     gateway: Gateway = scope["app"].state.gateway
-    headers = Headers(scope=scope)
-    if wait_of(headers, None) > 0:
+    request = Request(scope)
+    if wait_of(request.headers, None) > 0:
         return None
     try:
-        caller = await gateway.accounts.authenticate(headers.get("authorization"))
+        caller = await recognise(request, gateway)
     except (GatewayError, DatabaseUnavailable):  # the routed answer says which, in the envelope
         return None
-    return gateway.snapshots.videos.find(asked[1], Viewer(caller.owner, base_url(Request(scope), gateway)))
+    return gateway.snapshots.videos.find(asked[1], Viewer(caller.owner, base_url(request, gateway)))
