@@ -35,7 +35,7 @@ class NewFile:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | memoryview) -> None:
         """Append `data`. Raises OSError, for example when the disk is full."""
         await asyncio.to_thread(self._file.write, data)
 

@@ -22,6 +22,7 @@ from app.media.bucket import ANSWER_SECONDS, faults, open_bucket
 from app.media.errors import MediaError, StoreFault
 from app.media.files import check_room, new_file
 from app.media.folder import last_changes, make_durable, prune, remove_tree
+from app.media.local_file import open_chunks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -127,7 +128,7 @@ class MediaStore:
             raise _missing() from None
         return StoredObject(meta["size"], meta["e_tag"] or "", meta["last_modified"])
 
-    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes | memoryview]:
         """Open the bytes from `start` up to, not including, `end`; they come in chunks of at most 1 MiB.
 
         `start` must lie inside the object (see `head`); an `end` beyond it means its end. What is wrong with the object
@@ -138,6 +139,8 @@ class MediaStore:
             return _pieces(None)  # an empty object has no range that a store would accept
         try:
             with faults():
+                if self._folder is not None:
+                    return await open_chunks(self._folder / key, start, end)
                 async with asyncio.timeout(ANSWER_SECONDS):
                     return _pieces(await self._objects.get_async(key, options={"range": (start, end)}))
         except FileNotFoundError:

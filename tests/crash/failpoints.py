@@ -103,7 +103,7 @@ def _mid_download(fuse: _Fuse) -> None:
     """Stop when half of a piece of the result is in the scratch file."""
     original = NewFile.write
 
-    async def wrapped(self: NewFile, data: bytes) -> None:
+    async def wrapped(self: NewFile, data: bytes | memoryview) -> None:
         half = len(data) // 2
         await original(self, data[:half])
         fuse.reach()
