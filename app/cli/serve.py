@@ -114,6 +114,7 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
     return Server(
         uvicorn.Config(
             app,
+            ws="none",  # nobody speaks it here: its libraries are not loaded
             loop="asyncio",  # uvloop runs Python in a forked child before it starts it, and was seen to hang there
             log_config=None,
             access_log=False,

@@ -17,6 +17,7 @@ import httpx
 from app.media.destination import Resolver, shown
 from app.media.errors import MediaError
 from app.media.files import check_room, new_file
+from app.media.tls import certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,6 @@ class Fetcher:
     def __init__(self, allow: NetworkPolicy, least_rate: int | None = None) -> None:
         self._least_rate = least_rate
         self._resolver = Resolver(allow)
-        self._tls = httpx.create_ssl_context()
 
     async def check(self, url: str) -> bool:
         """Judge the URL and the addresses of its host without connecting; say whether providers can fetch it, too."""
@@ -84,7 +84,9 @@ class Fetcher:
         # certificate was never checked. Cookies would likewise go by address.
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        return httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=_PATIENCE, limits=limits, cookies=cookies)
+        return httpx.AsyncClient(
+            verify=certificates(), trust_env=False, timeout=_PATIENCE, limits=limits, cookies=cookies
+        )
 
     async def _follow(self, client: httpx.AsyncClient, url: str, saving: _Saving) -> FetchedFile:
         following = url

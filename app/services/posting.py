@@ -19,6 +19,7 @@ import httpx
 
 from app.media.destination import Resolver, place
 from app.media.errors import MediaError
+from app.media.tls import certificates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,6 @@ class Poster:
 
     def __init__(self, allow: NetworkPolicy) -> None:
         self._resolver = Resolver(allow, _PORTS)
-        self._tls = httpx.create_ssl_context()
 
     async def check(self, url: str) -> None:
         """Judge a URL without connecting. Raises MediaError url_not_allowed; a host that is not found may come yet."""
@@ -89,7 +89,12 @@ class Poster:
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         patience = httpx.Timeout(_TOTAL_SECONDS)
         return httpx.AsyncClient(
-            verify=self._tls, trust_env=False, follow_redirects=False, timeout=patience, limits=limits, cookies=cookies
+            verify=certificates(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=patience,
+            limits=limits,
+            cookies=cookies,
         )
 
 

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from app.media.errors import MediaError
 from app.media.network import NetworkPolicy
+from app.services import posting
 from app.services.posting import Poster
 from tests.media.test_destination import INSIDE, MALFORMED, NAMES, OFF_LIMITS
 from tests.receiver import receiving, status
@@ -176,8 +177,10 @@ async def test_the_certificate_is_checked_for_the_name_and_not_for_the_address(
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=inside)
     port = server.sockets[0].getsockname()[1]
     monkeypatch.setitem(NAMES, name, ["127.0.0.1"])
+    known = httpx.create_ssl_context()
+    known.load_verify_locations(cadata=authority)  # as if it were a public authority's
+    monkeypatch.setattr(posting, "certificates", lambda: known)
     poster = Poster(NetworkPolicy.parse("127.0.0.1"))
-    poster._tls.load_verify_locations(cadata=authority)  # noqa: SLF001 - as if it were a public authority's
     posted = await poster.post(f"https://{name}:{port}/", {}, b"{}")
     server.close()
     assert posted.arrived is (reason == "None")

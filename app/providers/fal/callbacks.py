@@ -13,13 +13,12 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from app.providers.base import Rejected, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from app.domain.plain import Json
     from app.providers.http import Http
@@ -88,6 +87,8 @@ def signed_parts(headers: Mapping[str, str], body: bytes, now: float) -> tuple[s
 
 def is_signed(keys: list[Ed25519PublicKey], message: bytes, signature: bytes) -> bool:
     """Say whether any of the keys made the signature."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 6 MiB that only a callback needs
+
     for key in keys:
         with contextlib.suppress(InvalidSignature):
             key.verify(signature, message)
@@ -97,6 +98,8 @@ def is_signed(keys: list[Ed25519PublicKey], message: bytes, signature: bytes) ->
 
 def read_keys(body: Json) -> list[Ed25519PublicKey]:
     """Read the ED25519 keys of a JWK set (RFC 8037), leaving out what is none."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
+
     rows = body.get("keys") if isinstance(body, dict) else None
     keys = []
     for row in rows if isinstance(rows, list) else []:
