@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -61,12 +62,13 @@ def _run(settings: Settings, role: Role) -> None:
         listener = listen(settings.host, settings.port)
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.")
+    gc.disable()  # what is loaded now stays: to look through it for garbage is a seventh of the start
     from app.main import create_app  # noqa: PLC0415 - the help should not wait for the framework
     from app.startup import StartupError  # noqa: PLC0415
 
     configure_logs(settings.log_format, settings.log_level)
     app = create_app(settings, role=role)
-    server = make_server(app, lambda: _greet(app, settings, listener.getsockname()[1], role))
+    server = make_server(app, lambda: _started(app, settings, listener.getsockname()[1], role))
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _stopped)  # uvicorn raises the signal once more after it has shut down
     with contextlib.suppress(SystemExit):  # uvicorn's own way of saying that the start failed
@@ -122,6 +124,12 @@ def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uv
             timeout_graceful_shutdown=5,
         )
     )
+
+
+def _started(app: FastAPI, settings: Settings, port: int, role: Role) -> None:
+    gc.freeze()  # nor is it looked through later, while requests wait
+    gc.enable()
+    _greet(app, settings, port, role)
 
 
 def _greet(app: FastAPI, settings: Settings, port: int, role: Role) -> None:
