@@ -12,6 +12,7 @@ from app.api import (
     balance,
     callbacks,
     content,
+    dashboard,
     docs,
     errors,
     events,
@@ -24,7 +25,9 @@ from app.api import (
     models,
     pages,
     requests,
+    sessions,
     submissions,
+    timeline,
     usage,
     videos,
     webhooks,
@@ -51,6 +54,7 @@ from app.services.planning import Planner
 from app.services.posting import Poster
 from app.services.request_log import RequestLog
 from app.services.routing import Router
+from app.services.sessions import Sessions
 from app.services.snapshots import Snapshots
 from app.services.submissions import Submissions
 from app.services.tally import Tally
@@ -131,6 +135,7 @@ def _add_routes(app: FastAPI) -> None:
         library,
         content,
         events,
+        timeline,
         videos,
         models,
         keys,
@@ -144,6 +149,8 @@ def _add_routes(app: FastAPI) -> None:
         input_links,
     ):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
+    app.include_router(dashboard.router)
+    app.include_router(sessions.router)
     pages.install(app)
     docs.install(app)
     for prefix in _PREFIXES:
@@ -223,6 +230,7 @@ async def _services(
         webhooks=Webhooks(database, poster, clock),
         library=Library(database, store, clock),
         accounts=accounts,
+        sessions=Sessions(database, accounts, clock),
         budgets=Budgets(database, clock),
         request_log=requests_log,
         links=links,

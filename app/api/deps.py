@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from app.api import noted
+from app.api.browser import session_token
 from app.api.origins import check_visitor
 from app.domain.errors import GatewayError
 from app.services.accounts import OPEN, Caller
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.links import Links
     from app.services.planning import Planner
     from app.services.request_log import RequestLog
+    from app.services.sessions import Sessions
     from app.services.snapshots import Snapshots
     from app.services.submissions import Submissions
     from app.services.videos import Videos
@@ -55,6 +57,7 @@ class Gateway:
     webhooks: Webhooks
     library: Library
     accounts: Accounts
+    sessions: Sessions
     budgets: Budgets
     request_log: RequestLog
     links: Links
@@ -81,11 +84,15 @@ Services = Annotated[Gateway, Depends(get_gateway)]
 
 
 async def recognise(request: Request, gateway: Gateway) -> Caller:
-    """Recognise the caller; without keys it may be anyone but a stranger's page.
+    """Recognise the caller by its key or its session; without keys it may be anyone but a stranger's page.
 
     Raises GatewayError missing_api_key, invalid_api_key, permission_denied.
     """
-    caller = await gateway.accounts.authenticate(request.headers.get("authorization"))
+    authorization = request.headers.get("authorization")
+    if authorization is None and (token := session_token(request, gateway.public_url)):
+        caller = await gateway.sessions.authenticate(token)
+    else:
+        caller = await gateway.accounts.authenticate(authorization)
     if caller is OPEN:
         check_visitor(request.method, request.headers, gateway.names, gateway.public_url)
     return caller

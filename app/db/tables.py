@@ -370,3 +370,17 @@ class RequestRow(Base):
     duration_ms: Mapped[float]
     model: Mapped[str | None]
     video_id: Mapped[str | None]
+
+
+class WebSessionRow(Base):
+    """A browser that is signed in, by a hash of its cookie.
+
+    `sealed` is the SHA-256 of its API key under a pad that only the cookie gives: see `services.sessions`.
+    """
+
+    __tablename__ = "web_sessions"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[str]
+    expires_at: Mapped[float]

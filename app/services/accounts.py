@@ -72,7 +72,7 @@ class Accounts:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._admin_hash = _hash(admin_key) if admin_key else None
+        self._admin_hash = hash_of(admin_key) if admin_key else None
         self._required = required
         self.guarded = required and self._admin_hash is not None
         self._known: dict[str, _Known] = {}
@@ -92,23 +92,18 @@ class Accounts:
 
     async def authenticate(self, authorization: str | None) -> Caller:
         """Recognise the caller from the Authorization header. Raises GatewayError missing_ or invalid_api_key."""
-        if not self.guarded:
-            if self._required and self._stale(self._looked_at):
-                await self.load()
-            if not self.guarded:
-                return OPEN
+        if await self.is_open():
+            return OPEN
         scheme, _, key = (authorization or "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
             raise GatewayError(
                 "missing_api_key", "No API key was given: send it in the header 'Authorization: Bearer rg_…'."
             )
-        hashed = _hash(key)
-        if self._admin_hash and hmac.compare_digest(hashed, self._admin_hash):
-            return ADMIN
-        known = self._known.get(hashed)
-        if known is not None and not self._stale(known.read_at) and self._clock() < known.ends_at:
-            return known.caller
+        hashed = hash_of(key)
+        known = self._remembered(hashed)
+        if known is not None:
+            return known
         if not key_format.is_whole(key):
             raise GatewayError(
                 "invalid_api_key",
@@ -116,6 +111,24 @@ class Accounts:
                 f"A key is {key_format.LENGTH} characters long and begins with {key_format.PREFIX}.",
             )
         return await self._look_up(hashed)
+
+    async def is_open(self) -> bool:
+        """Say whether everybody is let in, because no key exists or none is asked for."""
+        if not self.guarded and self._required and self._stale(self._looked_at):
+            await self.load()
+        return not self.guarded
+
+    async def recognise(self, hashed: str) -> Caller:
+        """Recognise the caller by `hash_of` the key. Raises GatewayError invalid_api_key."""
+        return self._remembered(hashed) or await self._look_up(hashed)
+
+    def _remembered(self, hashed: str) -> Caller | None:
+        """Return whose key this is, if that was looked up lately."""
+        if self._admin_hash and hmac.compare_digest(hashed, self._admin_hash):
+            return ADMIN
+        known = self._known.get(hashed)
+        fresh = known is not None and not self._stale(known.read_at) and self._clock() < known.ends_at
+        return known.caller if known is not None and fresh else None
 
     async def _look_up(self, hashed: str) -> Caller:
         """Find the key, and note that it is used: no more often than it is looked up. Raises GatewayError."""
@@ -144,7 +157,7 @@ class Accounts:
         self._check_expiry(expires_at)
         secret = _new_secret()
         row = ApiKeyRow(
-            id=f"key_{secrets.token_hex(12)}", prefix=secret[:_SHOWN], hash=_hash(secret), created_at=self._clock()
+            id=f"key_{secrets.token_hex(12)}", prefix=secret[:_SHOWN], hash=hash_of(secret), created_at=self._clock()
         )
 
         async def work(session: AsyncSession) -> None:
@@ -199,7 +212,7 @@ class Accounts:
             if row is None:
                 raise _unknown(key_id)
             row.old_hash, row.old_until = (row.hash, self._clock() + grace) if grace else (None, None)
-            row.hash, row.prefix = _hash(secret), secret[:_SHOWN]
+            row.hash, row.prefix = hash_of(secret), secret[:_SHOWN]
             await session.flush()
 
         await self._database.write(work, news="keys")
@@ -255,5 +268,6 @@ def _unknown(key_id: str) -> GatewayError:
     return GatewayError("not_found", f"Key {key_id[:80]!r} not found.", param="key_id")
 
 
-def _hash(key: str) -> str:
+def hash_of(key: str) -> str:
+    """Return the SHA-256 by which a key is known."""
     return hashlib.sha256(key.encode()).hexdigest()

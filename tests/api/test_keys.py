@@ -21,6 +21,7 @@ ROUTES = [
     ("GET", "/v1/videos"),
     ("POST", "/v1/videos"),
     ("GET", "/v1/videos/video_1"),
+    ("GET", "/v1/videos/video_1/timeline"),
     ("DELETE", "/v1/videos/video_1"),
     ("POST", "/v1/videos/video_1/cancel"),
     ("POST", "/v1/videos/video_1/remix"),

@@ -26,6 +26,11 @@ PAGES = [*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md"))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OUTSIDE_THE_SCHEMA = {
     ("GET", "/docs"),
+    ("GET", "/"),
+    ("GET", "/dashboard/{digest}/{path}"),
+    ("GET", "/session"),
+    ("POST", "/session"),
+    ("DELETE", "/session"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
     ("POST", "/v1/videos/generations"),
@@ -74,6 +79,8 @@ def test_every_route_is_documented(gateway: Running) -> None:
 
 def test_the_routes_outside_the_schema_exist(gateway: Running) -> None:
     assert "swagger" in gateway.http.get("/docs").text
+    assert "/js/main.js" in gateway.http.get("/").text
+    assert gateway.http.get("/session").json()["signed_in"] is True
     assert gateway.http.post("/v1/videos/generations", json={}).json()["error"]["param"] == "prompt"
     video = gateway.finished()
     assert gateway.http.head(f"/v1/videos/{video['id']}/content").status_code == 200
