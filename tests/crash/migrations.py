@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from tests.crash.clients import client_of, persist
 if TYPE_CHECKING:
     from tests.crash.system import System
 
-_TRIES = 600  # looks at a video of a second
+_PATIENCE = 120.0  # seconds for a video of a second: the machine may be busy
 
 
 async def crash_migrations(system: System, _jobs: int, times: int) -> Verdict:
@@ -48,8 +50,12 @@ async def _use(system: System) -> bool:
     async with client_of(system) as http:
         wanted = {"prompt": "after a crash.", "seconds": 1, "resolution": "480p"}
         made = await persist(http, "POST", "/v1/videos", json=wanted)
-        for _ in range(_TRIES):
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
             video = (await persist(http, "GET", f"/v1/videos/{made.json()['id']}")).json()
             if video["status"] in ("completed", "failed"):
-                return bool(video["status"] == "completed")
-        return False
+                break
+            await asyncio.sleep(0.1)
+        if video["status"] != "completed":
+            sys.stderr.write(f"{video['id']} is {video['status']}: {video['error']}\n")
+        return bool(video["status"] == "completed")
