@@ -26,7 +26,9 @@ async def run(app: Any, scope_type: str = "http") -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await RequestContext(app)({"type": scope_type, "method": "POST", "path": "/x", "headers": []}, receive, send)
+    await RequestContext(app)(
+        {"type": scope_type, "method": "POST", "path": "/x", "query_string": b"", "headers": []}, receive, send
+    )
     return sent
 
 
