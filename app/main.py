@@ -53,6 +53,7 @@ from app.services.pace import Pace
 from app.services.planning import Planner
 from app.services.posting import Poster
 from app.services.request_log import RequestLog
+from app.services.revoking import Revoking
 from app.services.routing import Router
 from app.services.sessions import Sessions
 from app.services.snapshots import Snapshots
@@ -231,6 +232,7 @@ async def _services(
         library=Library(database, store, clock),
         accounts=accounts,
         sessions=Sessions(database, accounts, clock),
+        revoking=Revoking(database, accounts, clock, settings.keep_seconds),
         budgets=Budgets(database, clock),
         request_log=requests_log,
         links=links,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.links import Links
     from app.services.planning import Planner
     from app.services.request_log import RequestLog
+    from app.services.revoking import Revoking
     from app.services.sessions import Sessions
     from app.services.snapshots import Snapshots
     from app.services.submissions import Submissions
@@ -58,6 +59,7 @@ class Gateway:
     library: Library
     accounts: Accounts
     sessions: Sessions
+    revoking: Revoking
     budgets: Budgets
     request_log: RequestLog
     links: Links

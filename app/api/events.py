@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.api import docs
-from app.api.deps import Client, Gateway, Services
+from app.api.deps import Client, Gateway, Services, recognise
 from app.api.videos import show
 from app.db.marks import mark_of
 from app.db.session import DatabaseUnavailable
@@ -78,8 +78,14 @@ async def _events(request: Request, gateway: Gateway, video: Video, seen: str | 
             seen, told = mark.id, shown
             if mark.ended or gateway.feed.closed:
                 return
-            while not await watch.news(_KEEP_ALIVE_SECONDS):
-                yield _KEEP_ALIVE
+            try:
+                while not await watch.news(_KEEP_ALIVE_SECONDS):
+                    await recognise(request, gateway)
+                    yield _KEEP_ALIVE
+                if not gateway.feed.closed:
+                    await recognise(request, gateway)
+            except (GatewayError, DatabaseUnavailable):
+                return  # the key was revoked or has expired: the client comes back and is told so then
             try:
                 video = await gateway.videos.get(video.row.owner, video_id)
             except GatewayError:

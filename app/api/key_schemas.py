@@ -87,11 +87,12 @@ class KeyList(_Wire):
 
 
 class KeyDeleted(_Wire):
-    """The answer to a revocation."""
+    """The answer to a revocation; with `cancel` it counts the videos that this ended."""
 
     id: str
     object: Literal["api_key.deleted"]
     deleted: Literal[True]
+    cancelled_videos: int | None = None
 
 
 class Amount(_Wire):

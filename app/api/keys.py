@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from app.api import docs
@@ -14,6 +16,7 @@ from app.api.key_bodies import key_object, read_changes, read_grace, read_new
 router = APIRouter(tags=["keys"])
 
 _BODY = ("permission_denied", "invalid_value", "unsupported_value", "unsupported_media_type", "request_too_large")
+_Cancel = Annotated[bool, Query(description="Cancel its live videos and disable its webhooks; also if revoked before.")]
 
 
 @router.post(
@@ -70,9 +73,12 @@ async def rotate_key(key_id: str, request: Request, gateway: Services, admin: Ad
 
 
 @router.delete(
-    "/keys/{key_id}", response_model=schemas.KeyDeleted, responses=docs.errors("permission_denied", "not_found")
+    "/keys/{key_id}",
+    response_model=schemas.KeyDeleted,
+    responses=docs.errors("permission_denied", "not_found", "invalid_value"),
 )
-async def revoke_key(key_id: str, gateway: Services, admin: Admin) -> JSONResponse:
-    """End a key at once."""
-    await gateway.accounts.revoke_key(key_id, by=admin.owner)
-    return JSONResponse({"id": key_id, "object": "api_key.deleted", "deleted": True})
+async def revoke_key(key_id: str, gateway: Services, admin: Admin, *, cancel: _Cancel = False) -> JSONResponse:
+    """End a key at once. What it ordered goes on, unless `cancel` is true."""
+    cancelled = await gateway.revoking.revoke(key_id, cancel=cancel, by=admin.owner)
+    said = {"cancelled_videos": cancelled} if cancel else {}
+    return JSONResponse({"id": key_id, "object": "api_key.deleted", "deleted": True, **said})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from app.api import measured
+from app.api.deps import recognise
 from app.db.marks import mark_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from app.services.feed import Watch
 
 LONGEST_WAIT = 60.0  # seconds that an answer is held at most
+_TRUSTED_SECONDS = 15.0  # for which a waiter's key is taken to be good; the news that it was revoked comes at once
 _HELPER_WAIT = 25.0  # seconds for SDKs that did not ask for it: proxies in between often cut after 30
 _PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
 _OWN_INTERVALS = ("x-stainless-custom-poll-interval", "x-stainless-poll-interval")  # Python's and Go's
@@ -56,7 +58,7 @@ async def hold(request: Request, gateway: Gateway, owner: str, video_id: str, se
     """Return a video once it has ended or the time is over, and whether it was waited for all that time.
 
     Where too many wait already, or too many of this owner, or the gateway stops, it is returned at once. Raises
-    GatewayError video_not_found, ClientDisconnect.
+    GatewayError video_not_found, missing_ or invalid_api_key where the key has ended meanwhile; ClientDisconnect.
     """
     if seconds <= 0 or not gateway.feed.has_room(owner):
         return await gateway.videos.get(owner, video_id), False
@@ -68,11 +70,15 @@ async def hold(request: Request, gateway: Gateway, owner: str, video_id: str, se
         leaving = asyncio.create_task(_follow(request, watch))
         try:
             while not mark_of(video).ended and not gateway.feed.closed:
-                in_time = await watch.news(until - loop.time())
+                heard = await watch.news(min(until - loop.time(), _TRUSTED_SECONDS))
                 if leaving.done():
                     raise ClientDisconnect
+                if not gateway.feed.closed:
+                    await recognise(request, gateway)
+                if not heard and loop.time() < until:
+                    continue
                 video = await gateway.videos.get(owner, video_id)
-                if not in_time:
+                if not heard:
                     return video, True
         finally:
             leaving.cancel()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from app.config import CommandSettings, Settings
+    from app.db.session import Database
     from app.domain.catalogue import Catalogue
     from app.services.accounts import Accounts
 
@@ -154,15 +155,30 @@ def rotate(
 
 
 @keys.command()
-def revoke(key_id: Id, base_url: Url = None) -> None:
-    """End a key at once."""
-    _do(
-        load_settings(),
-        base_url,
-        lambda http: check(http.delete(f"/v1/keys/{key_id}")),
-        lambda accounts: accounts.revoke_key(key_id),
-    )
-    out.print(f"revoked {key_id}", markup=False)
+def revoke(
+    key_id: Id,
+    *,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Cancel its live videos and disable its webhooks; also if revoked before.")
+    ] = False,
+    base_url: Url = None,
+) -> None:
+    """End a key at once. What it ordered goes on, unless --cancel is given."""
+    settings = load_settings()
+
+    async def work(database: Database) -> int:
+        from app.services.revoking import Revoking  # noqa: PLC0415 - only when no gateway runs
+
+        revoking = Revoking(database, _accounts(settings, database), time.time, settings.keep_seconds)
+        return await revoking.revoke(key_id, cancel=cancel)
+
+    def ask(http: httpx.Client) -> int:
+        answer = check(http.delete(f"/v1/keys/{key_id}", params={"cancel": True} if cancel else {})).json()
+        cancelled: int = answer.get("cancelled_videos", 0)
+        return cancelled
+
+    cancelled = _do_in(settings, base_url, ask, work)
+    out.print(f"revoked {key_id}" + (f" and cancelled {cancelled} of its videos" if cancel else ""), markup=False)
 
 
 def _do(
@@ -172,13 +188,27 @@ def _do(
     work: Callable[[Accounts], Awaitable[T]],
 ) -> T:
     """Ask the gateway that is named or runs, or do the work where none does."""
+    return _do_in(settings, base_url, ask, lambda database: work(_accounts(settings, database)))
+
+
+def _do_in(
+    settings: CommandSettings,
+    base_url: str | None,
+    ask: Callable[[httpx.Client], T],
+    work: Callable[[Database], Awaitable[T]],
+) -> T:
+    """Ask the gateway that is named or runs, or do the work in the database where none does."""
     url = find(settings, base_url)
     if url:
         with client(url, settings) as http:
             return ask(http)
+    return offline(settings, work)
+
+
+def _accounts(settings: Settings, database: Database) -> Accounts:
     from app.services.accounts import Accounts  # noqa: PLC0415 - only when no gateway runs
 
-    return offline(settings, lambda database: work(Accounts(database, time.time, settings.admin_key, required=True)))
+    return Accounts(database, time.time, settings.admin_key, required=True)
 
 
 def _catalogue(settings: Settings) -> Catalogue:

@@ -11,7 +11,7 @@ from app.db.tables import ApiKeyRow, BudgetRow
 from app.domain.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -89,6 +89,12 @@ async def revoke(session: AsyncSession, key_id: str, now: float) -> bool:
         .returning(ApiKeyRow.id)
     )
     return found is not None
+
+
+async def revoked(session: AsyncSession, ids: Collection[str]) -> set[str]:
+    """Return those of these keys that were revoked."""
+    ended = select(ApiKeyRow.id).where(ApiKeyRow.id.in_(sorted(ids)), ApiKeyRow.revoked_at.is_not(None))
+    return set(await session.scalars(ended))
 
 
 async def touch(session: AsyncSession, key_id: str, now: float) -> None:

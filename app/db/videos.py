@@ -92,6 +92,12 @@ async def input_type(session: AsyncSession, video_id: str, index: int) -> str | 
     return str(item["content_type"]) if isinstance(item, dict) else None
 
 
+async def live_ids(session: AsyncSession, owner: str) -> Sequence[str]:
+    """Return the ids of this owner's videos that have not ended."""
+    live = select(VideoRow.id).where(VideoRow.owner == owner, VideoRow.status.in_(("queued", "in_progress")))
+    return (await session.scalars(live)).all()
+
+
 async def list_page(session: AsyncSession, owner: str, page: Page) -> tuple[list[Video], bool]:
     """Return a page of this owner's videos, newest first unless `ascending`, and whether more follow.
 

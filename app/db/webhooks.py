@@ -15,6 +15,7 @@ from app.domain.jobs import State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
 _TOLD = (
@@ -168,14 +169,31 @@ async def failed(session: AsyncSession, endpoint_id: str, now: float, *, gone: b
         reason = "Every attempt of five days has failed."
     if reason:
         row.disabled_at, row.disabled_reason = now, reason
-        await session.execute(
-            update(DeliveryRow)
-            .where(DeliveryRow.endpoint_id == endpoint_id, DeliveryRow.state == "pending")
-            .values(state="failed", run_at=None, lease_owner=None, lease_until=None, fence=DeliveryRow.fence + 1)
-            .execution_options(synchronize_session=False)
-        )
+        await _give_up(session, DeliveryRow.endpoint_id == endpoint_id)
     await session.flush()
     return reason
+
+
+async def silence(session: AsyncSession, owner: str, now: float, reason: str) -> int:
+    """Disable every receiver of this owner and give up what is on its way; returns how many were not disabled yet."""
+    disabled = await session.execute(
+        update(EndpointRow)
+        .where(EndpointRow.owner == owner, EndpointRow.disabled_at.is_(None))
+        .values(disabled_at=now, disabled_reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+    await _give_up(session, DeliveryRow.owner == owner)
+    return int(disabled.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+
+
+async def _give_up(session: AsyncSession, which: ColumnElement[bool]) -> None:
+    """End those of these deliveries that wait or are just being made."""
+    await session.execute(
+        update(DeliveryRow)
+        .where(which, DeliveryRow.state == "pending")
+        .values(state="failed", run_at=None, lease_owner=None, lease_until=None, fence=DeliveryRow.fence + 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def put_off(session: AsyncSession, seconds: float) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.db import keys
 from app.db.marks import read_marks
 from app.db.session import DatabaseUnavailable
 from app.domain.errors import GatewayError
@@ -35,9 +36,10 @@ _RETRY_AFTER = 5  # seconds
 
 
 class Watch:
-    """One waiter. `mark` is the state that it knows, None before it has read any."""
+    """One waiter, and who waits. `mark` is the state that it knows, None before it has read any."""
 
-    def __init__(self, *, only_end: bool) -> None:
+    def __init__(self, owner: str, *, only_end: bool) -> None:
+        self.owner = owner
         self.mark: Mark | None = None
         self._only_end = only_end
         self._news = asyncio.Event()
@@ -45,7 +47,8 @@ class Watch:
     async def news(self, seconds: float) -> bool:
         """Wait until the video differs from `mark` (or has ended, with `only_end`); False when the time is over.
 
-        It may be a false alarm: read the video to know. The feed's end is news, too; see `Feed.closed`.
+        It may be a false alarm: read the video to know. The feed's end is news, too; see `Feed.closed`. So is the end
+        of the owner's key: recognise the caller again before telling anything.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -76,12 +79,14 @@ class Feed:
         self._watches: dict[str, set[Watch]] = {}
         self._waiting: Counter[str] = Counter()  # by owner
         self._changed: set[str] = set()
+        self._keys_changed = False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen and look."""
         self._database.listen_to_videos(self.hear)
+        self._database.listen("keys", self._hear_of_keys)
         self._task = asyncio.create_task(self._run(), name="feed")
 
     def close(self) -> None:
@@ -119,7 +124,7 @@ class Feed:
     @contextlib.contextmanager
     def watch(self, owner: str, video_id: str, *, only_end: bool = False) -> Iterator[Watch]:
         """Watch a video for its owner while the block runs: begin before reading it, and no change is missed."""
-        watch = Watch(only_end=only_end)
+        watch = Watch(owner, only_end=only_end)
         self._watches.setdefault(video_id, set()).add(watch)
         self._waiting[owner] += 1
         if self.waiting == 1:
@@ -141,6 +146,11 @@ class Feed:
             self._changed.add(video_id)
             self._wake.set()
 
+    def _hear_of_keys(self) -> None:
+        """Look soon whether somebody waits whose key was revoked."""
+        self._keys_changed = True
+        self._wake.set()
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         next_round = loop.time() + self._period
@@ -154,6 +164,7 @@ class Feed:
                 wanted = set(self._watches)
                 next_round = loop.time() + self._period
             try:
+                await self._dismiss()
                 await self._look(wanted & self._watches.keys())
             except DatabaseUnavailable as fault:
                 log.error("the database fails", feed=len(wanted), reason=str(fault))
@@ -166,6 +177,18 @@ class Feed:
         self._changed |= wanted
         await asyncio.sleep(_FAULT_SECONDS)
         self._wake.set()
+
+    async def _dismiss(self) -> None:
+        """Wake those whose keys were revoked; one that is missed here is recognised again every so often."""
+        changed, self._keys_changed = self._keys_changed, False
+        if not changed or not self._waiting:
+            return
+        async with self._database.read() as session:
+            revoked = await keys.revoked(session, set(self._waiting))
+        for watches in self._watches.values():
+            for watch in watches:
+                if watch.owner in revoked:
+                    watch.end()
 
     async def _look(self, video_ids: set[str]) -> None:
         if not video_ids:
