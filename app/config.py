@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     )
     max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")
     max_video_mb: int = Field(16384, ge=1, description="Largest result that is taken from a provider, in MiB.")
+    max_files_mb: int = Field(2048, ge=1, description="Room for one key's uploaded files and characters, in MiB.")
     retention_days: float = Field(
         0, ge=0, le=36500, description="Days after which finished videos are removed; 0 keeps them."
     )

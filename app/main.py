@@ -229,7 +229,7 @@ async def _services(
         callbacks=Callbacks(database, providers, clock),
         submissions=Submissions(database, providers, clock, settings.job_timeout_seconds),
         webhooks=Webhooks(database, poster, clock),
-        library=Library(database, store, clock),
+        library=Library(database, store, clock, settings.max_files_mb << 20),
         accounts=accounts,
         sessions=Sessions(database, accounts, clock),
         revoking=Revoking(database, accounts, clock, settings.keep_seconds),

@@ -25,10 +25,16 @@ async def list_requests(
     return JSONResponse(request_list(*await gateway.request_log.list_page(caller, page_of(query))))
 
 
-@router.get("/requests/{request_id}", response_model=schemas.RequestObject, responses=docs.errors("not_found"))
-async def retrieve_request(request_id: str, gateway: Services, caller: Client) -> JSONResponse:
-    """Retrieve one, by its id or by the x-request-id of its answer."""
-    return JSONResponse(_object(await gateway.request_log.get(caller, request_id)))
+@router.get(
+    "/requests/{request_id}",
+    response_model=schemas.RequestObject,
+    responses=docs.errors("not_found", "invalid_value"),
+)
+async def retrieve_request(
+    request_id: str, gateway: Services, caller: Client, key_id: Annotated[str | None, Query(max_length=256)] = None
+) -> JSONResponse:
+    """Retrieve one, by its id or by the x-request-id of its answer; where several keys sent that, with `key_id`."""
+    return JSONResponse(_object(await gateway.request_log.get(caller, request_id, key_id)))
 
 
 def page_of(query: schemas.RequestsQuery) -> Page:

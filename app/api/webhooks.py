@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from app.api import docs
 from app.api import webhook_schemas as schemas
-from app.api.deps import Client, Folder, Services
+from app.api.deps import Client, Folder, Maker, Services
 from app.api.forms import read_body
 from app.api.queries import DIGITS
 from app.db.deliveries import Delivery, Page
@@ -118,7 +118,7 @@ async def rotate_secret(
     openapi_extra=docs.json_body(schemas.TestRequest),
 )
 async def test_endpoint(
-    webhook_endpoint_id: str, request: Request, gateway: Services, caller: Client, folder: Folder
+    webhook_endpoint_id: str, request: Request, gateway: Services, caller: Maker, folder: Folder
 ) -> JSONResponse:
     """Send a made-up event to one at once, and tell how it answered."""
     wanted = _read(schemas.TestRequest, await read_body(request, folder))
@@ -159,7 +159,7 @@ async def list_deliveries(
     response_model=schemas.Delivery,
     responses=docs.errors("invalid_value", "not_found"),
 )
-async def resend_delivery(delivery_id: str, gateway: Services, caller: Client) -> JSONResponse:
+async def resend_delivery(delivery_id: str, gateway: Services, caller: Maker) -> JSONResponse:
     """Send an event again, under the same id."""
     return JSONResponse(_delivery(await gateway.webhooks.resend(caller.owner, delivery_id)))
 
@@ -174,6 +174,19 @@ async def list_event_types(_caller: Client) -> JSONResponse:
 async def retrieve_secret(gateway: Services, caller: Client) -> JSONResponse:
     """Retrieve the secret that signs what goes to the `webhook_url` of your requests."""
     return JSONResponse({"key": await gateway.webhooks.secret(caller.owner)})
+
+
+@router.post(
+    "/webhooks/secret/rotate",
+    response_model=schemas.Secret,
+    responses=docs.errors(*_BODY),
+    openapi_extra=docs.json_body(schemas.Rotation, required=False),
+)
+async def rotate_owners_secret(request: Request, gateway: Services, caller: Client, folder: Folder) -> JSONResponse:
+    """Replace the secret that signs what goes to the `webhook_url` of your requests; the old one may sign for a day."""
+    wanted = _read(schemas.Rotation, await read_body(request, folder))
+    keep_old = wanted.keep_old_secret_active_for_24_hours
+    return JSONResponse({"key": await gateway.webhooks.rotate_secret(caller.owner, keep_old=keep_old)})
 
 
 async def _deliveries(

@@ -92,6 +92,12 @@ async def get(session: AsyncSession, owner: str | None, name: str) -> Logged | N
     return found[0] if found else None
 
 
+async def is_shared(session: AsyncSession, request_id: str) -> bool:
+    """Say whether entries of several owners have this x-request-id."""
+    owners = select(RequestRow.owner).where(RequestRow.request_id == request_id).distinct().limit(2)
+    return len((await session.scalars(owners)).all()) > 1
+
+
 async def list_page(session: AsyncSession, owner: str | None, page: Page) -> tuple[list[Logged], bool]:
     """Return a page of entries, newest first, and whether more follow. Owner None sees everybody's.
 

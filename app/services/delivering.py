@@ -13,7 +13,7 @@ from app.db import deliveries, webhooks
 from app.db.deliveries import DELIVERED, FAILED, PENDING, Ended
 from app.domain.webhooks import GONE, HISTORY_LIMIT, pause_after
 from app.metrics import WEBHOOK_SECONDS
-from app.services.signing import owners_secret, signed_headers
+from app.services.signing import owners_secrets, signed_headers
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,7 +66,7 @@ class Delivering:
     async def _signers(self, delivery: Delivery, now: float) -> list[str]:
         endpoint = delivery.endpoint
         if endpoint is None:
-            return [await owners_secret(self.context.database, delivery.row.owner)]
+            return await owners_secrets(self.context.database, delivery.row.owner, now)
         old = endpoint.old_secret if now < (endpoint.old_secret_until or 0) else None
         return [endpoint.secret, *([old] if old else [])]
 

@@ -26,15 +26,19 @@ NAME_LIMIT = 80  # characters of a character's name (OpenAI's limit)
 
 
 class Library:
-    """Keeps files and characters. Every method takes the owner whose things it may touch."""
+    """Keeps files and characters. Every method takes the owner whose things it may touch.
 
-    def __init__(self, database: Database, store: MediaStore, clock: Callable[[], float]) -> None:
+    `room` is how many bytes the things of one owner may take together.
+    """
+
+    def __init__(self, database: Database, store: MediaStore, clock: Callable[[], float], room: int) -> None:
         self._database = database
         self._store = store
         self._clock = clock
+        self._room = room
 
     async def add_file(self, owner: str, upload: Upload, purpose: str) -> FileRow:
-        """Keep an uploaded image or video. Raises GatewayError invalid_value for anything else."""
+        """Keep an uploaded image or video. Raises GatewayError invalid_value for anything else, request_too_large."""
         content_type = await _content_type(upload.path)
         file_id = f"file_{secrets.token_hex(16)}"
         row = FileRow(
@@ -49,7 +53,7 @@ class Library:
             created_at=self._clock(),
         )
         await self._store.put_file(row.media_key, upload.path, content_type)
-        await self._add(row)
+        await self._add(row, "file")
         return row
 
     async def get_file(self, owner: str, file_id: str) -> FileRow:
@@ -87,7 +91,7 @@ class Library:
             created_at=self._clock(),
         )
         await self._store.put_file(row.media_key, frame, "image/png")
-        await self._add(row)
+        await self._add(row, "video")
         return row
 
     async def get_character(self, owner: str, character_id: str) -> CharacterRow:
@@ -105,10 +109,17 @@ class Library:
         await self._store.delete_prefix(row.media_key.rpartition("/")[0])  # if that fails, it can be asked again
         await self._database.write(partial(files.delete_character, owner=owner, character_id=character_id))
 
-    async def _add(self, row: FileRow | CharacterRow) -> None:
+    async def _add(self, row: FileRow | CharacterRow, param: str) -> None:
         async def work(session: AsyncSession) -> None:
+            await self._database.hold(session, f"library:{row.owner}")  # nobody else takes the room that is left
             session.add(row)
             await session.flush()
+            if await files.room_taken(session, row.owner) > self._room:
+                message = (
+                    f"{param}: your files and characters would take more than {self._room >> 20} MiB; "
+                    "delete some, or have the operator raise REELGATE_MAX_FILES_MB."
+                )
+                raise GatewayError("request_too_large", message, param=param)
 
         try:
             await self._database.write(work)

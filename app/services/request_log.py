@@ -15,7 +15,7 @@ import structlog
 
 from app.db import request_log
 from app.db.session import DatabaseUnavailable
-from app.domain.errors import GatewayError
+from app.domain.errors import GatewayError, invalid
 
 if TYPE_CHECKING:
     from app.db.request_log import Entry, Logged, Page
@@ -60,12 +60,20 @@ class RequestLog:
         else:
             self._lost += 1
 
-    async def get(self, caller: Caller, name: str) -> Logged:
-        """Return one entry, by its id or its x-request-id. Raises GatewayError not_found, for other owners' too."""
+    async def get(self, caller: Caller, name: str, key_id: str | None = None) -> Logged:
+        """Return one entry, by its id or its x-request-id, of a key if that is said. Raises GatewayError.
+
+        Clients choose an x-request-id: where several keys have used it, an admin has to say which one is meant.
+        """
         await self._write()
+        owner = _scope(caller)
         async with self._database.read() as session:
-            found = await request_log.get(session, _scope(caller), name)
-        if found is None:
+            found = await request_log.get(session, owner or key_id, name)
+            unclear = owner is None and key_id is None and found is not None and found.row.id != name
+            if unclear and await request_log.is_shared(session, name):
+                message = f"Several keys have sent the x-request-id {name[:80]!r}: add key_id, or use the entry's id."
+                raise invalid("request_id", message)
+        if found is None or key_id not in (None, found.row.owner):
             raise GatewayError("not_found", f"Request {name[:80]!r} not found.", param="request_id")
         return found
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.session import Database
+    from app.db.tables import SecretRow
 
 _PREFIX = "whsec_"
 _BYTES = 32
@@ -44,21 +45,40 @@ def signed_headers(signers: Sequence[str], message_id: str, now: float, body: st
     }
 
 
-async def owners_secret(database: Database, owner: str) -> str:
-    """Return the secret that signs what goes to the `webhook_url` of this owner's videos, made when first asked for."""
-    name = f"webhooks:{owner}"
+async def owners_secrets(database: Database, owner: str, now: float) -> list[str]:
+    """Return the secrets that sign what goes to the `webhook_url` of this owner's videos, the newest first.
 
-    async def work(session: AsyncSession) -> str:
+    The first is made when it is asked for; one that was replaced follows for as long as it was to.
+    """
+    name = _name(owner)
+
+    async def work(session: AsyncSession) -> Sequence[SecretRow]:
         await database.hold(session, name)
-        known = await secrets_table.get(session, name)
-        if known is None:
-            known = secrets.token_hex(_BYTES)
-            await secrets_table.add(session, name, known)
-        return known
+        if not await secrets_table.ring(session, name):
+            await secrets_table.add(session, name, secrets.token_hex(_BYTES))
+        return await secrets_table.ring(session, name)
 
     async with database.read() as session:
-        known = await secrets_table.get(session, name)
-    return _text(bytes.fromhex(await database.write(work) if known is None else known))
+        known = await secrets_table.ring(session, name)
+    rows = known or await database.write(work)
+    good = [row for row in rows if row.good_until is None or now < row.good_until]
+    return [_text(bytes.fromhex(row.value)) for row in sorted(good, key=lambda row: row.good_until is not None)]
+
+
+async def rotate_owners_secret(database: Database, owner: str, now: float, grace: float) -> None:
+    """Replace that secret; the old one signs as well for `grace` more seconds, and any before it no more."""
+    name, new = _name(owner), secrets.token_hex(_BYTES)
+
+    async def work(session: AsyncSession) -> None:
+        await database.hold(session, name)
+        await secrets_table.forget_replaced(session, name)
+        await secrets_table.replace(session, name, new, now=now, at=now, until=now + grace)
+
+    await database.write(work)
+
+
+def _name(owner: str) -> str:
+    return f"webhooks:{owner}"
 
 
 def _text(secret: bytes) -> str:

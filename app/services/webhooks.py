@@ -14,7 +14,7 @@ from app.domain.webhooks import COMPLETED
 from app.media.errors import MediaError
 from app.services.audit import audit
 from app.services.delivering import event_body
-from app.services.signing import new_secret, owners_secret, signed_headers
+from app.services.signing import new_secret, owners_secrets, rotate_owners_secret, signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,14 @@ class Webhooks:
 
     async def secret(self, owner: str) -> str:
         """Return the secret that signs what goes to the `webhook_url` of a request."""
-        return await owners_secret(self.database, owner)
+        return (await owners_secrets(self.database, owner, self.clock()))[0]
+
+    async def rotate_secret(self, owner: str, *, keep_old: bool) -> str:
+        """Replace that secret and return the new one; the old one may go on signing for a day."""
+        grace = _GRACE_SECONDS if keep_old else 0.0
+        await rotate_owners_secret(self.database, owner, self.clock(), grace)
+        audit("webhook_secret.rotate", who=owner, target=owner, keeps_old=keep_old)
+        return await self.secret(owner)
 
     async def create(self, owner: str, name: str, url: str, event_types: list[str]) -> EndpointRow:
         """Make an endpoint; its secret is in the row, to be shown this once. Raises GatewayError."""

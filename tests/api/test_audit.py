@@ -53,6 +53,7 @@ def test_what_is_done_to_keys_is_told_once(
         ask(admin, "PATCH", path, **changes)
         rotated = ask(admin, "POST", f"{path}/rotate", grace_seconds=60)
         ask(admin, "DELETE", path)
+        ask(admin, "DELETE", f"{path}?cancel=true")
         for method, body in (("DELETE", {}), ("PATCH", {"name": "x"}), ("PATCH", {"role": "king"})):
             assert admin.request(method, path, json=body).is_client_error
         assert admin.get(path).status_code == 200
@@ -62,6 +63,7 @@ def test_what_is_done_to_keys_is_told_once(
         {"action": "key.update", "changed": ["budget", "models", "name"], **about},
         {"action": "key.rotate", "grace_seconds": 60.0, **about},
         {"action": "key.revoke", **about},
+        {"action": "key.cancel", "videos": 0, "endpoints": 0, **about},
     ]
     for secret in (made["key"], rotated["key"], ADMIN_KEY):
         assert secret not in trail.seen
@@ -84,6 +86,7 @@ def test_what_is_done_to_receivers_of_webhooks_is_told_by_whose_key(
             ask(member, "POST", f"{path}/test", event_type="video.completed")
             rotated = ask(member, "POST", f"{path}/rotate_secret", keep_old_secret_active_for_24_hours=True)
             ask(member, "DELETE", path)
+            own = ask(member, "POST", "/v1/webhooks/secret/rotate", keep_old_secret_active_for_24_hours=True)["key"]
             for method, suffix in (("DELETE", ""), ("POST", ""), ("POST", "/rotate_secret")):
                 assert member.request(method, path + suffix, json={}).status_code == 404
     about = {"who": key["id"], "target": made["id"], "request_id": "asked:1"}
@@ -92,6 +95,7 @@ def test_what_is_done_to_receivers_of_webhooks_is_told_by_whose_key(
         {"action": "webhook_endpoint.update", "changed": ["url", "enabled"], **about},
         {"action": "webhook_endpoint.rotate_secret", "keeps_old": True, **about},
         {"action": "webhook_endpoint.delete", **about},
+        {"action": "webhook_secret.rotate", "keeps_old": True, **about, "target": key["id"]},
     ]
-    for secret in (made["signing_secret"], rotated["signing_secret"], "hidden"):
+    for secret in (made["signing_secret"], rotated["signing_secret"], own, "hidden"):
         assert secret not in trail.seen

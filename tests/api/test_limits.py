@@ -216,7 +216,17 @@ def test_requests_per_minute_are_told_with_every_answer_and_refused_with_429(
         assert "x-ratelimit-limit-requests" not in http.get("/v1/videos").headers
 
 
-@pytest.mark.parametrize("path", ["/v1/videos", "/openai/v1/videos/generations", "/v1/videos/edits", "/v1/files"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/videos",
+        "/openai/v1/videos/generations",
+        "/v1/videos/edits",
+        "/v1/files",
+        "/v1/webhook_endpoints/we_1/test",
+        "/v1/webhook_deliveries/whd_1/resend",
+    ],
+)
 def test_whatever_makes_something_counts_even_where_it_is_refused(
     gateway: Running, admin: httpx.Client, path: str
 ) -> None:

@@ -204,6 +204,26 @@ def test_an_entry_is_found_by_the_request_id_that_a_client_chose(office: Office)
     assert office.member.get(f"/v1/requests/{oldest['id']}").json() == oldest
 
 
+def test_an_x_request_id_that_another_key_has_sent_too_misleads_no_admin(office: Office) -> None:
+    chosen, path = {"x-request-id": "chosen:2"}, "/v1/requests/chosen:2"
+    office.member.post("/v1/videos", json={}, headers=chosen)
+    (mine,) = listed(office.member)
+    assert office.operator.get(path).json() == mine
+    with client(office.gateway, make(office.operator)["key"]) as other:
+        other.post("/v1/videos", json={}, headers=chosen)
+        (theirs,) = listed(other)
+        assert other.get(path, params={"key_id": mine["key_id"]}).status_code == 404
+        assert other.get(path).json() == theirs
+    unclear = office.operator.get(path)
+    assert (unclear.status_code, unclear.json()["error"]["param"]) == (400, "request_id")
+    assert "key_id" in unclear.json()["error"]["message"]
+    for entry in (mine, theirs):
+        assert office.operator.get(path, params={"key_id": entry["key_id"]}).json() == entry
+        assert office.operator.get(f"/v1/requests/{entry['id']}").json() == entry
+        assert office.operator.get(f"/v1/requests/{entry['id']}", params={"key_id": "key_x"}).status_code == 404
+    assert office.member.get(path).json() == mine
+
+
 def test_pages_and_filters_on_the_wire(office: Office) -> None:
     http = office.member
     video = http.post("/v1/videos", json=SHORT | {"model": "sora-2"}).json()["id"]

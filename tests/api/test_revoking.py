@@ -153,7 +153,7 @@ def test_whoever_waits_at_another_replica_is_sent_away_as_well(tmp_path: Path, p
 def test_what_a_revoked_key_ordered_goes_on(
     server: Waits, admin: httpx.Client, member: Member, receiver: Receiver
 ) -> None:
-    video_id = order(member.http, webhook_url=receiver.url, prompt="another")
+    video_id = order(member.http, webhook_url=receiver.url(), prompt="another")
     answer = admin.delete(f"/v1/keys/{member.key['id']}")
     assert answer.json() == {"id": member.key["id"], "object": "api_key.deleted", "deleted": True}
     assert in_database(server, video_id, admin) == "in_progress"
@@ -166,9 +166,9 @@ def test_what_a_revoked_key_ordered_goes_on(
 def test_revoking_may_cancel_what_a_key_ordered_and_silence_its_webhooks(
     server: Waits, admin: httpx.Client, member: Member, receiver: Receiver, *, before: bool
 ) -> None:
-    endpoint = {"name": "x", "url": receiver.url, "event_types": ["video.cancelled", "video.completed"]}
+    endpoint = {"name": "x", "url": receiver.url(), "event_types": ["video.cancelled", "video.completed"]}
     assert member.http.post("/v1/webhook_endpoints", json=endpoint).status_code == 200
-    second = order(member.http, webhook_url=receiver.url, prompt="another")
+    second = order(member.http, webhook_url=receiver.url(), prompt="another")
     with client(server.gateway, make(admin)["key"]) as other:
         untouched = order(other)
         path = f"/v1/keys/{member.key['id']}"

@@ -36,6 +36,7 @@ ROUTES = [
     ("POST", "/v1/webhook_deliveries/{}/resend"),
     ("GET", "/v1/webhook_event_types"),
     ("GET", "/v1/webhooks/secret"),
+    ("POST", "/v1/webhooks/secret/rotate"),
 ]
 
 
@@ -142,6 +143,13 @@ def test_the_url_of_a_request_is_signed_with_the_secret_that_lumenfalls_route_sh
     event = Webhook(secret["key"]).verify(got.body, got.headers)
     assert (event["type"], event["data"]["id"]) == ("video.cancelled", video_id)
     assert (event["data"]["status"], event["data"]["error"]["code"]) == ("failed", "cancelled")
+    rotated = http.post("/v1/webhooks/secret/rotate", json={"keep_old_secret_active_for_24_hours": True}).json()
+    assert rotated == http.get("/v1/webhooks/secret").json() != secret
+    end_video(http, webhook_url=receiver.url())
+    for each in (secret, rotated):
+        assert Webhook(each["key"]).verify(receiver.wait(2)[1].body, receiver.got[1].headers)
+    malformed = http.post("/v1/webhooks/secret/rotate", json={"grace": 1})
+    assert error_of(malformed) == (400, "invalid_value", "grace")
 
 
 def test_a_test_event_is_sent_at_once_and_its_status_told(sdk: OpenAI, receiver: Receiver) -> None:

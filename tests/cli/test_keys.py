@@ -28,6 +28,20 @@ def test_keys_are_made_listed_and_revoked_while_no_gateway_runs(run: Run) -> Non
     assert (again.exit_code, "not found" in again.output) == (1, True)
 
 
+def test_a_key_may_be_revoked_with_what_it_ordered(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = []
+    for _ in range(2):
+        run("keys", "create", "ci")
+        ids.append(run("keys", "list").output.split()[0])
+    assert f"revoked {ids[0]} and cancelled 0 of its videos" in run("keys", "revoke", ids[0], "--cancel").output
+    assert f"revoked {ids[0]} and cancelled 0" in run("keys", "revoke", ids[0], "--cancel").output
+    assert run("keys", "revoke", "key_none", "--cancel").exit_code == 1
+    monkeypatch.setenv("REELGATE_API_KEY", run("keys", "create", "boss", "--admin").stdout.strip())
+    with served(tmp_path) as gateway:
+        monkeypatch.setenv("REELGATE_BASE_URL", gateway.url)
+        assert f"revoked {ids[1]} and cancelled 0" in run("keys", "revoke", ids[1], "--cancel").output
+
+
 def test_keys_are_managed_through_a_running_gateway(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(tmp_path) as gateway:
         monkeypatch.setenv("REELGATE_BASE_URL", gateway.url)
