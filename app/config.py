@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         None, description="s3://bucket/prefix, gs://… or az://… for media; unset, a folder in the data folder."
     )
     media_redirect: bool = Field(
-        False, description="on sends clients to the bucket itself for content, by links signed for ten minutes."
+        default=False, description="on sends clients to the bucket itself for content, by links signed for ten minutes."
     )
     public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
     auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
