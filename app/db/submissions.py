@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from app.db import outputs
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
-from app.domain import jobs
+from app.domain import jobs, told
 from app.domain.jobs import UNKNOWN, State
 
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ async def refuse(session: AsyncSession, submission_id: str, error: str, now: flo
     )
 
 
-async def accept(session: AsyncSession, submission_id: str, operation: Operation, now: float) -> str | None:
+async def accept(
+    session: AsyncSession, submission_id: str, operation: Operation, now: float, *, ended: bool = False
+) -> str | None:
     """Write down that the provider has taken it, whoever says so: its answer, a callback, a listing, an operator.
+
+    `ended` notes that by the provider's word the job has ended, too: it is asked for the result.
 
     Returns what that did, or None where `operation` is not the one we know. An output that waits for this very answer
     runs from now on, one that was given up as unknown too; what runs already is due now; for one that has ended,
@@ -85,7 +89,9 @@ async def accept(session: AsyncSession, submission_id: str, operation: Operation
     if row.phase == "charged":  # an operator has booked it as lost: that was the last word
         return "nothing"
     known = row.operation is not None
-    row.phase, row.operation, row.answered_at = "accepted", row.operation or operation, row.answered_at or now
+    handle = row.operation or operation
+    row.phase, row.operation = "accepted", told.told(handle) if ended else handle
+    row.answered_at = row.answered_at or now
     await session.flush()
     # Locked against a claim, too, which raises the fence by which the output is changed below.
     output = await session.get_one(OutputRow, row.output_id, populate_existing=True, with_for_update=True)
@@ -95,7 +101,8 @@ async def accept(session: AsyncSession, submission_id: str, operation: Operation
     lost = output.state == State.FAILED and output.error_code == UNKNOWN and video.deleted_at is None
     if output.state == State.SUBMITTING or (lost and not known):
         job = outputs.job_of(output, video.created_at, video.order)
-        if not await outputs.apply(session, jobs.accepted(job, row.operation, now, now + _FIRST_POLL_SECONDS)):
+        first = now if ended else now + _FIRST_POLL_SECONDS
+        if not await outputs.apply(session, jobs.accepted(job, row.operation, now, first)):
             raise RuntimeError(f"output {output.id} changed under its lock")
         return "adopted" if lost else "accepted"
     if output.state in (State.RUNNING, State.FAILED) and (output.state == State.RUNNING or output.cleanup or not known):

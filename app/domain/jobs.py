@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from app.domain import told
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -165,10 +167,12 @@ def resubmit(job: Job, run_at: float) -> Transition:
     return Transition(job, Released(run_at).values(), State.QUEUED)
 
 
-def pending(job: Job, progress: int | None, run_at: float) -> Transition:
-    """Move running → running: not yet; ask again at `run_at`."""
-    known = max(job.progress, min(99, progress or 0))
-    return Transition(job, Released(run_at, {"progress": known}).values(), State.RUNNING)
+def pending(job: Job, progress: int | None, run_at: float, asked_at: float | None = None) -> Transition:
+    """Move running → running: not yet; look again at `run_at`. `asked_at` is noted, for a job that we are told of."""
+    values: dict[str, object] = {"progress": max(job.progress, min(99, progress or 0))}
+    if asked_at is not None and job.operation is not None:
+        values["operation"] = told.asked(job.operation, asked_at)
+    return Transition(job, Released(run_at, values).values(), State.RUNNING)
 
 
 def rendered(job: Job, result: dict[str, Json], now: float) -> Transition:

@@ -160,7 +160,7 @@ class Adopts(Protocol):
 
 @runtime_checkable
 class TakesCallbacks(Adopts, Protocol):
-    """A provider that can tell us of the end of a job."""
+    """A provider that can tell us of the end of a job: asked then, it finds `is_told` of the handle it is given."""
 
     async def verify_callback(self, headers: Mapping[str, str], body: bytes) -> str:
         """Return the upstream id a genuine callback is about. Raises Rejected for any other."""

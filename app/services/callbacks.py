@@ -1,4 +1,4 @@
-"""Callbacks: a provider says that a job has moved. A hint only: it is verified, and then the truth is polled.
+"""Callbacks: a provider says that a job has ended. A hint only: it is verified, and then the result is asked for.
 
 A genuine callback about a submission whose answer was lost is more than a hint: it proves that the job was accepted,
 and names it, so the submission is adopted.
@@ -53,7 +53,7 @@ class Callbacks:
             if found is None or found.provider != provider_name:
                 return None
             operation = provider.adopt(upstream_id, found.endpoint)
-            return await submissions.accept(session, submission_id, operation, self.clock())
+            return await submissions.accept(session, submission_id, operation, self.clock(), ended=True)
 
         moved = await self.database.write(work, news="work")
         if moved is None:

@@ -190,6 +190,7 @@ class Engine:
                 log.error("the database fails", reason=str(fault))
                 continue
             self._database.follow(jump)
+            self._polling.watching.put_off(jump)
             log.warning("the clock was set: what waits was moved with it", seconds=round(jump, 1))
 
     async def _submit(self, job: Job) -> None:

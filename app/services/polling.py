@@ -1,4 +1,7 @@
-"""The poll lane: ask the provider how a running output stands, seldom enough and often enough."""
+"""The poll lane: ask the provider how a running output stands, seldom enough and often enough.
+
+Where the provider tells of the end, it is not asked: clients are shown estimates (`watching`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from app.domain import jobs, pacing
 from app.providers.base import Failed, Pending, ProviderError, Succeeded, Transient
 from app.services.asking import asking
 from app.services.attempts import entry, final_code, offer_of, onward
+from app.services.watching import Watching
 
 if TYPE_CHECKING:
     from app.domain.jobs import Job
@@ -25,6 +29,11 @@ class Polling:
 
     context: Context
     silences: dict[str, int] = field(default_factory=dict)  # polls without an answer, one after another, per output
+    watching: Watching = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Watch from now on."""
+        object.__setattr__(self, "watching", Watching(self.context))
 
     async def poll(self, job: Job) -> None:
         """Ask once and act on the answer. No answer, or a confused one, never ends a job that may be paid for."""
@@ -35,6 +44,9 @@ class Polling:
             return
         if job.operation is None:
             raise RuntimeError(f"output {job.id} is running without an operation")
+        if not self.watching.asks(job):
+            await self._guess(job)
+            return
         try:
             with asking(job.provider, "poll"):
                 answer = await provider.poll(job.operation)
@@ -44,13 +56,18 @@ class Polling:
             await self._excuse(job, max(wait, _SILENCE_SECONDS[min(times, len(_SILENCE_SECONDS)) - 1]), error)
             return
         self.silences.pop(job.id, None)
+        if isinstance(answer, Pending):
+            await self._wait(job, answer)
+        else:
+            await self._end(job, answer)
+
+    async def _end(self, job: Job, answer: Succeeded | Failed) -> None:
+        context = self.context
+        timely = self.watching.ended(job)
         match answer:
-            case Pending():
-                await self._wait(job, answer)
             case Succeeded():
-                context.pace.record(
-                    job.provider, offer_of(job).endpoint, context.clock() - (job.started_at or context.clock())
-                )
+                if timely:
+                    context.pace.record(job.provider, offer_of(job).endpoint, self._elapsed(job))
                 place = {"path": str(answer.path)} if answer.path else {"url": answer.url}
                 result: dict[str, Json] = {**place, "cost": answer.cost, "tries": 0}
                 await context.apply(jobs.rendered(job, result, context.clock()))
@@ -74,15 +91,32 @@ class Polling:
         if context.clock() >= job.deadline:
             await self._time_out(job, "The job did not end before its deadline.")
             return
-        elapsed = context.clock() - (job.started_at or context.clock())
-        usual = context.pace.usual(job.provider, offer_of(job).endpoint)
+        elapsed, usual = self._elapsed(job), self._usual(job)
         progress = answer.progress
         if progress is None:
             progress = pacing.estimate(elapsed, usual, answer.queue_position)
+        if self.watching.relies(job):
+            now = context.clock()
+            await context.apply(jobs.pending(job, progress, now + pacing.guess_after(usual), asked_at=now))
+            return
         wait = context.poll_seconds or answer.poll_after
         if wait is None:
             wait = pacing.poll_after(elapsed, usual)
         await context.apply(jobs.pending(job, progress, context.clock() + wait))
+
+    async def _guess(self, job: Job) -> None:
+        """Show how far the job probably is, and look again soon."""
+        usual = self._usual(job)
+        progress = pacing.estimate(self._elapsed(job), usual, None)
+        wait = min(pacing.guess_after(usual), self.watching.patience_left(job))
+        await self.context.apply(jobs.pending(job, progress, self.context.clock() + wait))
+
+    def _elapsed(self, job: Job) -> float:
+        now = self.context.clock()
+        return now - (job.started_at or now)
+
+    def _usual(self, job: Job) -> float:
+        return self.context.pace.usual(job.provider, offer_of(job).endpoint)
 
     async def _time_out(self, job: Job, message: str) -> None:
         story = entry(job, "failed", code="timeout", message=message)

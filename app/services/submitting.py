@@ -17,6 +17,7 @@ from app.db import outputs, shown, submissions
 from app.db.session import DatabaseUnavailable
 from app.domain import jobs
 from app.domain.jobs import State
+from app.domain.told import expecting
 from app.media.errors import MediaError
 from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
 from app.services.asking import asking
@@ -100,7 +101,9 @@ class Submitting:
             await self._refused(job, error, order.submission_id)
         else:
             context.breakers.worked(job.provider)
-            await Settling(context).accept(job, order.submission_id, operation, notes(order))
+            await Settling(context).accept(
+                job, order.submission_id, expecting(operation, order.callback_url), notes(order)
+            )
 
     async def _prepare(self, job: Job, provider: Provider) -> tuple[Job, Order]:
         """Work out what is sent, all of it: what goes wrong here has provably sent nothing that costs.

@@ -92,6 +92,12 @@ def test_a_pending_job_never_goes_back_nor_says_a_hundred(reported: int | None, 
     assert pending(JOB, reported, 50.0) == Transition(JOB, values, State.RUNNING)
 
 
+def test_when_a_provider_was_asked_is_noted_on_the_handle_of_a_job_that_it_tells_of() -> None:
+    values = {"run_at": 50.0, "progress": 20, "operation": {"id": "r", "asked_at": 49.0}, **FREE}
+    running = replace(JOB, operation={"id": "r", "asked_at": 19.0})
+    assert pending(running, None, 50.0, asked_at=49.0) == Transition(running, values, State.RUNNING)
+
+
 def test_a_rendered_job_is_due_at_once_with_its_result() -> None:
     values = {"run_at": 40.0, "result": {"path": "p"}, "progress": 99, **FREE}
     assert rendered(JOB, {"path": "p"}, 40.0) == Transition(JOB, values, State.STORING)

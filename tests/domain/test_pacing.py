@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.pacing import estimate, poll_after
+from app.domain.pacing import estimate, guess_after, patience, poll_after
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,31 @@ from app.domain.pacing import estimate, poll_after
 )
 def test_polls_are_dense_around_the_usual_time(elapsed: float, usual: float, wait: float) -> None:
     assert poll_after(elapsed, usual) == wait
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "usual", "silence", "seconds"),
+    [
+        (0, 60, None, 90),
+        (50, 60, None, 40),
+        (0, 2, None, 10),
+        (90, 60, None, 0),
+        (95, 60, 5, 25),
+        (300, 60, 30, 0),
+        (20, 60, 5, 70),  # a new process has asked about it early
+        (-3600, 60, None, 0),
+        (-3600, 60, 10, 20),
+    ],
+)
+def test_a_job_that_its_provider_tells_of_is_asked_about_once_it_is_overdue_and_each_half_minute_then(
+    elapsed: float, usual: float, silence: float | None, seconds: float
+) -> None:
+    assert patience(elapsed, usual, silence) == seconds
+
+
+@pytest.mark.parametrize(("usual", "seconds"), [(60, 6), (2, 1), (600, 10)])
+def test_an_estimate_is_made_anew_ten_times_in_the_usual_time(usual: float, seconds: float) -> None:
+    assert guess_after(usual) == seconds
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0.1, 1e4))

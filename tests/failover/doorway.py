@@ -29,11 +29,12 @@ class Passed:
 
 
 class Doorway:
-    """A stand-in for the operator's own proxy; `app` is what to serve."""
+    """A stand-in for the operator's own proxy; `app` is what to serve, and `url` where it is served."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self.passed: list[Passed] = []
+        self.url = ""
         self.app = Starlette(routes=[Route("/{path:path}", self._pass, methods=["POST"])])
 
     async def _pass(self, request: Request) -> Response:

@@ -24,8 +24,8 @@ def door(system: System) -> Iterator[Doorway]:
     """Return the address that fal calls back; the gateway behind it polls once an hour."""
     opened = Doorway(system)
     system.fal.settings.run = 1.5  # longer than the first poll waits
-    with run(opened.app) as url:
-        system.start(public_url=url, poll_seconds=HOUR)
+    with run(opened.app) as opened.url:
+        system.start(public_url=opened.url, poll_seconds=HOUR)
         yield opened
 
 
@@ -34,7 +34,8 @@ def test_a_callback_ends_the_job_without_waiting_for_the_next_poll(system: Syste
     assert video["status"] == "completed"
     assert door.statuses() == [200]
     assert door.passed[0].path.startswith("/v1/callbacks/fal/sub_")
-    assert system.arrived("fal", "status") <= 2  # the first look, and the one after the callback
+    asked = {call: system.arrived("fal", call) for call in ("submit", "status", "result", "media")}
+    assert asked == {"submit": 1, "status": 0, "result": 1, "media": 1}
     assert system.only_paid("fal").charged == PRICE
 
 
@@ -43,6 +44,7 @@ def test_a_callback_about_a_failure_is_a_hint_and_the_truth_is_read(system: Syst
     video = system.wait(system.create(), timeout=10)
     assert video["error"]["code"] == "moderation_blocked"
     assert door.statuses() == [200]
+    assert [system.arrived("fal", call) for call in ("submit", "status", "result")] == [1, 1, 1]
 
 
 def test_a_forged_callback_is_refused_and_changes_nothing(system: System, door: Doorway) -> None:
@@ -64,6 +66,18 @@ def test_a_callback_that_never_comes_only_costs_time(system: System, door: Doorw
     system.advance(HOUR + 1)
     assert system.wait(video_id)["status"] == "completed"
     assert door.passed == []
+
+
+def test_a_job_that_ended_while_nobody_was_up_is_asked_about_soon(system: System, door: Doorway) -> None:
+    system.misbehave("fal", Rule(on="callback", do=drop()))
+    video_id = system.create()
+    system.until(lambda: system.get(video_id)["status"] == "in_progress")
+    system.stop()
+    system.until(lambda: [paid.outcome for paid in system.fal.ledger.paid()] == ["completed"])
+    system.start(public_url=door.url, poll_seconds=HOUR)
+    assert system.wait(video_id, timeout=15)["status"] == "completed"
+    assert system.arrived("fal", "status") == 1
+    assert system.only_paid("fal").charged == PRICE
 
 
 def test_a_duplicate_callback_is_harmless(system: System, door: Doorway) -> None:

@@ -35,7 +35,7 @@ from app.services.submitting import Submitting
 from app.services.videos import Videos
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from app.db.session import Database
@@ -109,6 +109,27 @@ class Finding(Scripted):
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
+
+
+@dataclass
+class Calling(Scripted):
+    """A scripted provider that calls back; a callback's body is the upstream id."""
+
+    trouble: Exception | None = None
+    polled: list[Operation] = field(default_factory=list)
+
+    async def poll(self, operation: Operation) -> Pending | Succeeded | Failed:
+        self.polled.append(operation)
+        return await super().poll(operation)
+
+    async def verify_callback(self, headers: Mapping[str, str], body: bytes) -> str:
+        del headers
+        if self.trouble:
+            raise self.trouble
+        return body.decode()
+
+    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
+        return {"id": upstream_id, "endpoint": endpoint}
 
 
 @dataclass

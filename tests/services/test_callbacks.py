@@ -1,9 +1,9 @@
-"""A provider tells that a job has moved: verified, and then only a hint, unless the submit's answer was lost."""
+"""A provider tells that a job has ended: verified, and then only a hint, unless the submit's answer was lost."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,10 +18,10 @@ from app.domain.jobs import State
 from app.providers.base import Indeterminate, Rejected, Transient
 from app.services.callbacks import Callbacks
 from app.services.submitting import Submitting
-from tests.services.bench import OWNER, Scripted, open_bench
+from tests.services.bench import OWNER, Calling, Scripted, open_bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
     from tests.services.bench import Bench
 
 BASE = "https://gate.example/v1/callbacks"
-
-
-@dataclass
-class Calling(Scripted):
-    """A provider that calls back; the body is the upstream id."""
-
-    trouble: Exception | None = None
-
-    async def verify_callback(self, headers: Mapping[str, str], body: bytes) -> str:
-        del headers
-        if self.trouble:
-            raise self.trouble
-        return body.decode()
-
-    def adopt(self, upstream_id: str, endpoint: str) -> Operation:
-        return {"id": upstream_id, "endpoint": endpoint}
 
 
 @pytest.fixture
@@ -127,7 +111,8 @@ async def test_a_running_job_is_due_at_once(bench: Bench, door: Door) -> None:
     await door.take(order)
     assert door.woken == 1
     assert await bench.step() == [State.RUNNING]
-    assert await state(bench, video_id) == ("running", {"id": "up-1"})
+    told = {"id": "up-1", "callback_url": order.callback_url, "told": True}
+    assert await state(bench, video_id) == ("running", told)
 
 
 async def test_a_lost_submission_is_adopted_and_never_sent_again(bench: Bench, door: Door) -> None:
@@ -135,8 +120,8 @@ async def test_a_lost_submission_is_adopted_and_never_sent_again(bench: Bench, d
     bench.provider.on_submit = [Indeterminate("cut")]
     order = await order_of(bench)
     await door.take(order, "up-lost")
-    assert await state(bench, video_id) == ("running", {"id": "up-lost", "endpoint": order.endpoint})
-    bench.clock.now += 1000
+    told = {"id": "up-lost", "endpoint": order.endpoint, "told": True}
+    assert await state(bench, video_id) == ("running", told)
     assert await bench.step() == [State.RUNNING]
     assert len(bench.provider.ledger) == 1
     assert (await bench.show(video_id)).row.status == "in_progress"
@@ -228,7 +213,7 @@ async def test_a_callback_about_another_job_than_the_submissions_own_is_not_foun
     with pytest.raises(GatewayError) as error:
         await door.take(order, "up-of-somebody-else")
     assert error.value.code == "not_found"
-    assert await state(bench, video_id) == ("running", {"id": "up-1"})
+    assert await state(bench, video_id) == ("running", {"id": "up-1", "callback_url": order.callback_url})
 
 
 @pytest.mark.parametrize(

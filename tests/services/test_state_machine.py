@@ -55,11 +55,16 @@ class Machine(RuleBasedStateMachine):
         self.world = World()
 
     @initialize(
-        lists_all=st.booleans(), finds=st.booleans(), cancels=st.booleans(), resubmits=st.booleans(), fate=FATES
+        lists_all=st.booleans(),
+        finds=st.booleans(),
+        cancels=st.booleans(),
+        resubmits=st.booleans(),
+        told=st.booleans(),
+        fate=FATES,
     )
-    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool, fate: str) -> None:
+    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool, told: bool, fate: str) -> None:
         """Begin with two outputs on their way: otherwise little would come of most orders."""
-        self.world.open(lists_all=lists_all, finds=finds, cancels=cancels, resubmits=resubmits)
+        self.world.open(lists_all=lists_all, finds=finds, cancels=cancels, resubmits=resubmits, told=told)
         self.create(2)
         self.go_on("one", 1.0, fate, None)
 

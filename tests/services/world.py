@@ -25,6 +25,7 @@ from app.domain import jobs
 from app.domain.jobs import LIVE, TERMINAL, UNKNOWN, Job, Media, OutputState, State
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, ProviderError, Rejected, Transient
 from app.services.callbacks import Callbacks
+from app.services.polling import Polling
 from tests.services.bench import open_bench
 from tests.services.ledger import PRICE, LedgerProvider
 from tests.services.onlooker import Onlooker
@@ -99,13 +100,14 @@ class World:
         self._stack = AsyncExitStack()
         self._folder = tempfile.TemporaryDirectory()
 
-    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool) -> None:
+    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool, told: bool) -> None:
         """Begin with nothing."""
         root = Path(self._folder.name) / "bench"
         self.provider = LedgerProvider(root, lists_all, finds, cancels)
         opening = open_bench(root, self.provider)  # type: ignore[arg-type]  # not a scripted one
         self.bench = self.run(self._stack.enter_async_context(opening))
         object.__setattr__(self.bench.context, "resubmits", frozenset({"fal"} if resubmits else ()))
+        object.__setattr__(self.bench.context, "callback_base", "https://gateway.example" if told else None)
         self.database = self.bench.database  # type: ignore[assignment]
         self.callbacks = Callbacks(self.database, self.bench.context.providers, self.bench.clock)
         self.onlooker = Onlooker(self.bench)
@@ -163,6 +165,7 @@ class World:
         """End every process, and start one that takes over."""
         self.hands = []
         self.end(self.steps)
+        self.bench.polling = Polling(self.bench.context)
         self.write(partial(outputs.LEASES.take_over, now=self.bench.clock()))
 
     def renew(self, engine: str) -> None:
@@ -291,7 +294,7 @@ class World:
             adopted = row.phase == "accepted" and row.operation is not None
             looked_for = row.phase == "submitting" and output.state in (State.SUBMITTING, State.FAILED)
             assert adopted or looked_for or row.id in self._again or self.under_way(request), "lost"
-            assert row.operation in (None, request.operation)
+            assert row.operation is None or row.operation["id"] == request.operation["id"]
 
     def check_ends(self, videos: dict[str, VideoRow], found: dict[str, OutputRow]) -> None:
         for output in found.values():

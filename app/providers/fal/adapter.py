@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from app.domain.told import is_told
 from app.providers.base import Indeterminate, Transient
 from app.providers.fal.addresses import BACKUPS, operation_of, submit_url, url_of, with_query
 from app.providers.fal.callbacks import Callbacks
@@ -25,7 +26,7 @@ from app.providers.fal.doubts import Doubts, Unsure
 from app.providers.fal.errors import read_error, refusal, trouble
 from app.providers.fal.lookup import Lookup
 from app.providers.fal.prices import Prices
-from app.providers.fal.results import Completed, billable_units, read_result, read_status
+from app.providers.fal.results import Completed, billable_units, read_result, read_status, video_url
 from app.providers.fal.storage import Storage
 from app.providers.http import Http
 from app.providers.payload import build_payload
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from app.domain.jobs import Operation
     from app.domain.plain import Json
     from app.providers.base import Failed, Input, Order, Pending, Placed, Sent, Succeeded
+    from app.providers.fal.errors import Complaint
     from app.providers.http import Reply
 
 _NO_PRICES: Mapping[str, float] = MappingProxyType({})
@@ -88,7 +90,7 @@ class FalProvider:
         return self._begun(operation_of(self._queue, upstream_id, order.endpoint, reply.body))
 
     async def poll(self, operation: Operation) -> Pending | Succeeded | Failed:
-        """Ask for the status, and for the result once there is one."""
+        """Ask for the status, and for the result once there is one; at once for that of a job we were told of."""
         upstream_id, since = str(operation["id"]), operation.get("since")
         answer = await self._state(operation)
         if isinstance(answer, Unsure):
@@ -97,12 +99,23 @@ class FalProvider:
         return answer
 
     async def _state(self, operation: Operation) -> Pending | Succeeded | Failed | Unsure:
+        reply = await self._result(operation) if is_told(operation) else None
+        if reply is not None and reply.ok and video_url(reply.body):
+            return await self._read(operation, reply)
         status = read_status(await self._ask("GET", with_query(self._url(operation, "status_url"), "logs=0")))
         if not isinstance(status, Completed):
             return status
-        reply = await self._ask("GET", self._url(operation, "response_url"))
+        # What is no film is understood only beside its status, whichever of the two was asked for first.
+        return await self._read(operation, reply or await self._result(operation), status.error)
+
+    async def _result(self, operation: Operation) -> Reply:
+        return await self._ask("GET", self._url(operation, "response_url"))
+
+    async def _read(
+        self, operation: Operation, reply: Reply, told: Complaint | None = None
+    ) -> Pending | Succeeded | Failed | Unsure:
         price = await self._prices.unit_price(str(operation["endpoint"])) if billable_units(reply) else None
-        return read_result(reply, status.error, price)
+        return read_result(reply, told, price)
 
     async def cancel(self, operation: Operation) -> None:
         """Ask fal to stop: a waiting request is removed, a running one gets a signal and may still complete."""
