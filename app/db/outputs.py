@@ -36,6 +36,7 @@ _LONGEST_REST = 660.0  # seconds: what a provider may ask for, and the longest p
 LEASES = Leases(OutputRow, _LONGEST_REST, moments=("deadline",))
 
 
+_TOLD = ("progress", "provider", "history")  # of an output, in its video's answer, beside its state
 _SHOWN = (
     VideoRow.mode,
     VideoRow.size,
@@ -140,7 +141,8 @@ async def apply(session: AsyncSession, transition: Transition, keep: float | Non
     A video that is completed by it expires `keep` seconds later (None: never).
     """
     job, values = transition.job, transition.values
-    waits = transition.to is job.state and values.get("progress", job.progress) == job.progress
+    as_before = all(values.get(name, getattr(job, name)) == getattr(job, name) for name in _TOLD)
+    waits = transition.to is job.state and as_before
     if not waits:  # what only waits on changes nothing that the video shows
         await lock_video(session, job.video_id)
     result = await session.execute(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.db.outputs import lock_video
+from app.domain.jobs import State
 from app.services.snapshots import Answer, Snapshots, Viewer
 from tests.services.bench import Scripted, open_bench
 
@@ -72,6 +73,17 @@ async def test_a_change_is_seen_by_whoever_asks_after_it(desk: Desk) -> None:
     await desk.ask()
     await desk.change()
     assert await desk.ask() == "2"
+
+
+async def test_an_attempt_that_a_resting_provider_did_not_get_is_seen(desk: Desk) -> None:
+    video_id = await desk.bench.create()
+    assert await desk.ask(video_id) == "1"
+    for _fault in range(5):
+        desk.bench.context.breakers.failed("local")
+    assert await desk.bench.step() == [State.QUEUED]
+    (output,) = (await desk.bench.show(video_id)).outputs
+    assert (output.state, len(output.history)) == (State.QUEUED, 1)
+    assert await desk.ask(video_id) == "2"
 
 
 async def test_a_change_of_another_video_is_not_looked_for(desk: Desk) -> None:
