@@ -16,6 +16,7 @@ export function resultList(signal) {
     empty.remove();
     const card = resultCard(video);
     list.prepend(card.element);
+    card.element.scrollIntoView({ block: "nearest" });
     follow(video.id, { signal, onVideo: card.show, onDeleted: () => card.element.remove() });
   }
 
