@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.creating import PICTURE
 from tests.api.holders import client
-from tests.receiver import receiving, wait_until
+from tests.api.tenants import NOBODYS, OF_ALL, Tenants, everything, routes_of, submission_of
+from tests.receiver import receiving
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -17,15 +16,10 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.receiver import Receiver
-    from tests.serving import Running
-
 ADMIN_KEY = "an-admin-key-of-the-tenants-tests"
 OF_ADMINS = {"key_id", "submission_id"}  # whoever owns them
 SEEN_BY_ADMINS = OF_ADMINS | {"request_id"}
 SHOWN_TO_ADMINS = ("/v1/keys", "/v1/submissions", "/v1/requests")
-OF_ALL = {"model_id", "provider"}
-UNREAD = ("/content", "/events", "/inputs/", "/keys")  # not JSON, or not the owner's to see
 BODIES: dict[str, dict[str, object]] = {  # by the end of the path; what is not named here needs none
     "remix": {"prompt": "stolen"},
     "test": {"event_type": "video.completed"},
@@ -33,45 +27,6 @@ BODIES: dict[str, dict[str, object]] = {  # by the end of the path; what is not 
     "{key_id}": {"name": "stolen"},
     "resolve": {"outcome": "not_charged"},
 }
-NOBODYS = {
-    "video_id": "video_00000000000000000000000000000000",
-    "file_id": "file_00000000000000000000000000000000",
-    "character_id": "char_00000000000000000000000000000000",
-    "webhook_endpoint_id": "we_00000000000000000000000000000000",
-    "delivery_id": "evt_00000000000000000000000000000000",
-    "key_id": "key_000000000000000000000000",
-    "submission_id": "sub_00000000000000000000000000000000",
-    "request_id": "req_000000000000000000000000",
-    "model_id": "sora-2",
-    "provider": "local",
-    "index": "0",
-}
-
-
-@dataclass(frozen=True)
-class Tenants:
-    """The owner of `ids`, a stranger who is a member, and one who has an admin key."""
-
-    owner: httpx.Client
-    member: httpx.Client
-    admin: httpx.Client
-    ids: dict[str, str]
-    routes: list[tuple[str, str, set[str]]]
-
-    def seen_by_owner(self) -> list[Any]:
-        """Return all that the owner can read, without the signatures of links, which are made anew."""
-        found = []
-        for method, path, queries in self.routes:
-            if method == "GET" and not any(part in path for part in UNREAD):
-                answer = self.owner.get(path.format_map(self.ids), params={"limit": 100} if "limit" in queries else {})
-                found.append((path, answer.status_code, without_links(answer.json())))
-        return found
-
-
-def without_links(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: without_links(item) for name, item in value.items() if name != "url"}
-    return [without_links(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="module")
@@ -82,49 +37,11 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
         owner, member, admin = (client(gateway, key["key"]) for key in made)
         with owner, member, admin:
             ids = everything(owner, receiver) | {"key_id": made[0]["id"]}
-            submissions = boss.get("/v1/submissions", params={"status": "all"}).json()["data"]
-            ids["submission_id"] = next(each["id"] for each in submissions if each["video_id"] == ids["video_id"])
+            ids["submission_id"] = submission_of(boss, ids)
             yield Tenants(owner, member, admin, ids, routes_of(gateway))
 
 
 ROLES = ("member", "member", "admin")
-
-
-def routes_of(gateway: Running) -> list[tuple[str, str, set[str]]]:
-    """Return every method and path of the OpenAPI document, with the names of its queries."""
-    paths = gateway.http.get("/openapi.json").json()["paths"]
-    return [
-        (method.upper(), path, {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"})
-        for path, operations in paths.items()
-        for method, operation in operations.items()
-        if path.startswith("/v1/")
-    ]
-
-
-def everything(owner: httpx.Client, receiver: Receiver) -> dict[str, str]:
-    """Make one of everything, and wait until none of it changes any more."""
-    hook = {"name": "x", "url": receiver.url(), "event_types": ["video.completed"]}
-    endpoint = owner.post("/v1/webhook_endpoints", json=hook).json()["id"]
-    file = owner.post("/v1/files", files={"file": ("a.png", PICTURE)}).json()["id"]
-    wanted = {"prompt": "x", "seconds": 1, "resolution": "480p", "input_reference": {"file_id": file}}
-    video = owner.post("/v1/videos", json=wanted).json()["id"]
-    wait_until(lambda: delivered(owner), "the webhook was not delivered")
-    clip = owner.get(f"/v1/videos/{video}/content").content
-    character = owner.post("/v1/videos/characters", data={"name": "Fox"}, files={"video": ("a.mp4", clip)}).json()
-    return {
-        **NOBODYS,
-        "video_id": video,
-        "file_id": file,
-        "character_id": character["id"],
-        "webhook_endpoint_id": endpoint,
-        "delivery_id": delivered(owner)[0]["id"],
-        "request_id": owner.get("/v1/requests", params={"video_id": video}).json()["data"][0]["id"],
-    }
-
-
-def delivered(owner: httpx.Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = owner.get("/v1/webhook_deliveries", params={"status": "delivered"}).json()["data"]
-    return found
 
 
 def told(answer: httpx.Response, ids: dict[str, str]) -> tuple[int, str]:
