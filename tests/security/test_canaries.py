@@ -33,6 +33,7 @@ ADMIN_KEY = "planted-admin-key-0123456789"
 METRICS_KEY = "planted-metrics-key-0123456789"
 WRONG_KEY = "rg_plantedplantedplantedplantedplanted"
 PASSWORD, TOKEN = "planted-password", "planted-token-of-a-signed-url"
+HOOK = "planted-path-of-a-webhook"  # as chat services have it: whoever knows the path may post
 PROMPT = "a planted sea that nobody else has to know of"
 PICTURE = base64.b64encode(picture(200, 200)).decode()
 AUDITED = {
@@ -163,7 +164,7 @@ def use(client: Client, session: Session, hook: str) -> None:
         {"prompt": "x", "image_url": f"https://user:{PASSWORD}@example.com/a.png"},
         {"prompt": "x", "image_url": f"https://127.0.0.9/a.png?token={TOKEN}"},
         {"prompt": "x", "image_url": f"http://127.0.0.1:1/a.png?token={TOKEN}"},
-        {"prompt": "x", "webhook_url": f"https://10.0.0.1/?token={TOKEN}"},
+        {"prompt": "x", "webhook_url": f"https://10.0.0.1/{HOOK}?token={TOKEN}"},
         {"prompt": "x", "image_url": f"data:image/gif;base64,{PICTURE[:-60]}", "n": 99},
         {"prompt": 5, "image": image},
     )
@@ -209,6 +210,7 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
         "bucket key": BUCKET_SECRET.encode(),
         "password": PASSWORD.encode(),
         "token": TOKEN.encode(),
+        "webhook path": HOOK.encode(),
         "picture": PICTURE[40:120].encode(),
         "prompt": PROMPT.encode(),
     }
@@ -234,7 +236,7 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
         process = stack.enter_context(served(tmp_path, **settings))
         client = Client(process.url)
         stack.callback(client.http.close)
-        use(client, session, receiver.url())
+        use(client, session, receiver.url(f"/hooks/{HOOK}"))
         receiver.wait(6)
         for name, fake in fakes.items():
             fake.rules.add(echo(KEYS[name], 400), echo(KEYS[name], 401))
@@ -267,7 +269,8 @@ def test_no_planted_secret_is_found_where_it_does_not_belong(
         *((secret, f"traffic to {name}") for name in KEYS for secret in ("picture", "prompt")),
         *(("prompt", place) for place in ("database", "answers")),
         *((name, "database") for name in ("webhook secret", "endpoint secret", "rotated secret")),  # they sign
-        *(("token", place) for place in ("database", "webhooks", "answers")),  # a part of the endpoint's own URL
+        # Parts of the endpoint's own URL:
+        *((name, place) for name in ("token", "webhook path") for place in ("database", "webhooks", "answers")),
     }
     found = session.found()
     assert found - belongs == set()
