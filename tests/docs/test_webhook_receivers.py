@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import pytest
 from app.domain import webhooks
 from tests.docs.test_examples import BLOCK, RECEIVERS, ROOT
 from tests.receiver import wait_until
-from tests.sdk.install import node_sdk
+from tests.sdk.install import node_is_missing, node_sdk
 from tests.serving import environment_without
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from tests.serving import Running
 
 SAMPLES = dict(BLOCK.findall((ROOT / RECEIVERS).read_text()))
-NEEDS_NODE = pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="needs node and npm")
+NEEDS_NODE = pytest.mark.skipif(node_is_missing(), reason="needs node and npm")
 
 
 def command(language: str, folder: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from tests.sdk.install import node_sdk, python_sdk
+from tests.sdk.install import node_is_missing, node_sdk, python_sdk
 from tests.serving import environment_without, serve, settings_for
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def test_openai_python_works_unchanged(guarded: Running, picture: Path, version:
     assert report["passed"] == checks
 
 
-@pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="needs node and npm on the PATH")
+@pytest.mark.skipif(node_is_missing(), reason="needs node and npm on the PATH")
 def test_openai_node_works_unchanged(guarded: Running, picture: Path) -> None:
     report = run(guarded, ["node", str(node_sdk() / "program.mjs"), str(picture)], NODE)
     assert report["version"].startswith("6.")
@@ -120,7 +119,7 @@ def test_openai_node_works_unchanged(guarded: Running, picture: Path) -> None:
 def test_the_sdks_follow_to_the_bucket_and_keep_their_key_to_themselves(
     bucket: Bucket, start_gateway: Callable[..., Running], picture: Path, language: str
 ) -> None:
-    if language == "node" and not (shutil.which("node") and shutil.which("npm")):
+    if language == "node" and node_is_missing():
         pytest.skip("needs node and npm on the PATH")
     gateway = start_gateway(admin_key=ADMIN_KEY, media_url=bucket.url, media_redirect=True)
     if language == "node":
