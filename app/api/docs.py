@@ -164,6 +164,7 @@ INVALID = (
     "request_too_large",
     "unsupported_media_type",
     "idempotency_mismatch",
+    "overloaded",
     "no_provider_configured",
 )
 

@@ -187,7 +187,7 @@ async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     note(request, model=wanted.model)
     wanted = _with_own_link(request, gateway, _with_key_of(request, wanted))
     if wanted.webhook_url:
-        await gateway.webhooks.check(wanted.webhook_url, "webhook_url")
+        await gateway.webhooks.check(owner, wanted.webhook_url, "webhook_url")
     if posted.dry_run:
         return JSONResponse(_estimate(wanted, await gateway.planner.plan(owner, wanted, posted.folder, limits)))
     retries = request.headers.get("x-stainless-retry-count", "0")

@@ -114,7 +114,7 @@ async def rotate_secret(
 @router.post(
     "/webhook_endpoints/{webhook_endpoint_id}/test",
     response_model=schemas.TestResult,
-    responses=docs.errors(*_BODY, "not_found"),
+    responses=docs.errors(*_BODY, "not_found", "overloaded"),
     openapi_extra=docs.json_body(schemas.TestRequest),
 )
 async def test_endpoint(

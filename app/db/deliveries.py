@@ -47,6 +47,11 @@ class Delivery:
         return self.row.id
 
     @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return self.row.owner
+
+    @property
     def run_at(self) -> float | None:
         """When it was due, in unix seconds."""
         return self.row.run_at
@@ -72,9 +77,9 @@ def _waits() -> ColumnElement[bool]:
     return DeliveryRow.state == PENDING
 
 
-async def next_due(session: AsyncSession, now: float) -> float | None:
+async def next_due(session: AsyncSession, claim: Claim) -> float | None:
     """Return when the next delivery that nobody holds is due, in unix seconds, or None."""
-    return await session.scalar(select(func.min(DeliveryRow.run_at)).where(_waits(), LEASES.unheld(now)))
+    return await session.scalar(select(func.min(DeliveryRow.run_at)).where(_waits(), LEASES.unheld(claim.now)))
 
 
 async def claim(session: AsyncSession, claim: Claim) -> list[Delivery]:

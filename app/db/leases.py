@@ -20,12 +20,13 @@ _FREE: dict[str, None] = {"lease_owner": None, "lease_until": None}
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who claims, when (unix seconds), for how long (seconds) and how many at most."""
+    """Who claims, when (unix seconds), for how long (seconds) and how many at most; nothing of the `spared` owners."""
 
     owner: str
     now: float
     lease: float
     limit: int
+    spared: frozenset[str] = frozenset()
 
 
 class Claimed(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 
 from app.db import webhooks
 from app.db.leases import Leases
@@ -59,16 +59,18 @@ _PARTS = (
 )
 
 
-def _due(states: Collection[State] | None) -> ColumnElement[bool]:
-    """Select the rows of a lane: by state, or (None) those that wait for cleanup."""
-    return OutputRow.cleanup.is_(True) if states is None else OutputRow.state.in_(sorted(states))
+def _due(states: Collection[State] | None, claim: Claim) -> ColumnElement[bool]:
+    """Select the rows of a lane that nobody holds: by state, or (None) those that wait for cleanup."""
+    lane = OutputRow.cleanup.is_(True) if states is None else OutputRow.state.in_(sorted(states))
+    others = (OutputRow.owner.not_in(sorted(claim.spared)),) if claim.spared else ()
+    return and_(lane, LEASES.unheld(claim.now), *others)
 
 
 async def claim(session: AsyncSession, states: Collection[State] | None, claim: Claim) -> list[Job]:
     """Take due rows of a lane: lease them and raise their fence."""
     due = (
         select(OutputRow.id)
-        .where(_due(states), OutputRow.run_at <= claim.now, LEASES.unheld(claim.now))
+        .where(_due(states, claim), OutputRow.run_at <= claim.now)
         .order_by(OutputRow.run_at)
         .limit(claim.limit)
         .with_for_update(skip_locked=True)  # Postgres: what another replica is claiming is not waited for
@@ -118,14 +120,13 @@ def job_of(row: OutputRow, created_at: float, order: dict[str, Json]) -> Job:
         created_at=created_at,
         order=order,
         run_at=row.run_at,
+        owner=row.owner,
     )
 
 
-async def next_due(session: AsyncSession, states: Collection[State] | None, now: float) -> float | None:
-    """Return when the lane's next row that nobody holds is due, in unix seconds, or None."""
-    statement = select(func.min(OutputRow.run_at)).where(
-        _due(states), LEASES.unheld(now), OutputRow.run_at.is_not(None)
-    )
+async def next_due(session: AsyncSession, states: Collection[State] | None, claim: Claim) -> float | None:
+    """Return when the lane's next row that `claim` may take is due, in unix seconds, or None."""
+    statement = select(func.min(OutputRow.run_at)).where(_due(states, claim), OutputRow.run_at.is_not(None))
     return await session.scalar(statement)
 
 

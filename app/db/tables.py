@@ -138,6 +138,7 @@ class OutputRow(Base):
     """One of a video's n results: the unit of work, and the queue itself.
 
     A row is due when `run_at` has come and no lease holds it; `fence` rises with every claim.
+    `owner` is the video's, so that whoever claims need not look there.
     `cleanup` asks the cleanup lane to end whatever is left of it upstream, in scratch space or in storage.
     `estimate` is the most it was expected to cost; `reserved` is held of its owner's budget and `booked` is in the
     ledger, by `db.settlement`, which also keeps `in_flight`.
@@ -152,6 +153,7 @@ class OutputRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
+    owner: Mapped[str] = mapped_column(server_default="")
     index: Mapped[int]
     state: Mapped[str]
     progress: Mapped[int]

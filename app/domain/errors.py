@@ -49,6 +49,7 @@ ERRORS: dict[str, ErrorKind] = {
     "concurrency_limit_exceeded": ErrorKind(429, "rate_limit_error"),
     "internal_error": ErrorKind(500, "server_error"),
     "storage_unavailable": ErrorKind(503, "server_error"),
+    "overloaded": ErrorKind(503, "server_error"),
     "provider_unavailable": ErrorKind(503, "upstream_error"),
     "no_provider_configured": ErrorKind(503, "upstream_error"),
 }

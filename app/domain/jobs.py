@@ -71,7 +71,7 @@ class Job:
 
     `offer` counts which of the order's offers is being tried; `history` tells what became of those before; `cost` is
     what was charged so far, in micro-dollars; `error` is the code of a failed one; `created_at` is the video's; it was
-    due at `run_at`.
+    due at `run_at`; `owner` is whose it is.
     """
 
     id: str
@@ -93,6 +93,7 @@ class Job:
     created_at: float
     order: dict[str, Json]
     run_at: float | None = None
+    owner: str = ""
 
     @property
     def facts(self) -> dict[str, str]:

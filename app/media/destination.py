@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from app.media.errors import MediaError
+from app.media.errors import Busy, MediaError
 from app.media.network import is_public
+from app.media.shares import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
 _LONGEST_URL = 8192  # characters; signed URLs of object stores take up to about two thousand
 _SHOWN = 200  # characters of a URL that an error message repeats
 _DNS_SECONDS = 3.0
+_TURN_SECONDS = 5.0  # for which a look-up waits for its turn at most
+_LOOK_UPS = 64  # at once: they cost a thread each that does nothing but wait
 _HTTPS_PORTS = (443,)
 
 # Threads of its own: a name server that keeps silent blocks these, and not the disk work of the whole process.
-_RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
+# A look-up keeps its place until its thread is free again, so there is always a thread for who has a place, and an
+# owner whose names hang, for half a minute each, is out of places long before the others are.
+_RESOLVERS = ThreadPoolExecutor(max_workers=_LOOK_UPS, thread_name_prefix="resolve")
+_PLACES = Places(total=_LOOK_UPS, each=8)
+_under_way: set[asyncio.Task[list[str]]] = set()  # an event loop keeps none of its tasks alive
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Resolver:
         self._ports = ports
 
     async def resolve(self, url: str) -> Destination:
-        """Judge `url`. Also raises MediaError("media_unavailable") when its host has no address within 3 s."""
+        """Judge `url`. Also raises Busy, and MediaError("media_unavailable"): its host has no address within 3 s."""
         parsed = _parse(url)
         addresses = await _addresses(parsed)
         host = _host(parsed)
@@ -115,13 +122,36 @@ def _parse(url: str) -> httpx.URL:
 
 
 async def _addresses(url: httpx.URL) -> list[Address]:
-    loop = asyncio.get_running_loop()
+    begun = asyncio.Event()
+    asking = asyncio.create_task(_ask(_host(url), begun))
+    _under_way.add(asking)
+    asking.add_done_callback(_forget)
+    try:
+        async with asyncio.timeout(_TURN_SECONDS):
+            await begun.wait()
+    except TimeoutError as error:
+        raise Busy(f"{place(url)} cannot be looked up just now: too many other names are. Try again.") from error
+    finally:
+        if not begun.is_set():
+            asking.cancel()
     try:
         async with asyncio.timeout(_DNS_SECONDS):
-            found = await loop.run_in_executor(_RESOLVERS, _look_up, _host(url))
+            found = await asyncio.shield(asking)
     except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
         raise MediaError("media_unavailable", f"{place(url)} cannot be reached: its host is not found.") from error
     return [ipaddress.ip_address(text) for text in found]
+
+
+async def _ask(host: str, begun: asyncio.Event) -> list[str]:
+    async with _PLACES.place():
+        begun.set()
+        return await asyncio.get_running_loop().run_in_executor(_RESOLVERS, _look_up, host)
+
+
+def _forget(asking: asyncio.Task[list[str]]) -> None:
+    _under_way.discard(asking)
+    if not asking.cancelled():
+        asking.exception()  # whoever has given up waiting does not read it, and asyncio would complain
 
 
 def _look_up(host: str) -> list[str]:

@@ -20,6 +20,13 @@ class MediaError(Exception):
         self.message = message
 
 
+class Busy(MediaError):
+    """Nothing was tried, because there is too much else to do: no fault of the URL, nor of whoever named it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("media_unavailable", message, passing=True)
+
+
 class StoreFault(Exception):
     """The folder or the bucket that keeps the media fails: ours, not the user's, and perhaps over in a while.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +12,7 @@ from app import children
 from app.child import ChildError
 from app.media.errors import MediaError
 from app.media.limits import CPU_SECONDS
+from app.media.shares import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _WALL_SECONDS = 20.0
 _SLOWEST_READ = 10 << 20  # bytes per second of a disk: a large result is read to its end
-_CHILDREN_AT_ONCE = 2
 
-# One semaphore per event loop: an asyncio semaphore works in one only, and a process may run several.
-_places: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = weakref.WeakKeyDictionary()
+# Children at once. What clients send delays no result that was paid for, and one client's files no other client.
+_REQUESTS = Places(total=3, each=2)
+_RESULTS = Places(total=2, each=2)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ async def make_pictures(video: Path, folder: Path) -> Pictures:
         "spritesheet": str(spritesheet),
         "cpu_seconds": CPU_SECONDS + int(more),
     }
-    facts = _VIDEO_FACTS.validate_python(await _run("video", "app.media.pictures_child", request, more))
+    facts = _VIDEO_FACTS.validate_python(await _run("video", "app.media.pictures_child", request, _RESULTS, more))
     return Pictures(facts, thumbnail, spritesheet)
 
 
@@ -103,10 +103,13 @@ async def grab_frame(video: Path, target: Path) -> None:
 
 
 async def _run(
-    kind: Literal["image", "video"], module: str, request: Mapping[str, Json], more: float = 0
+    kind: Literal["image", "video"],
+    module: str,
+    request: Mapping[str, Json],
+    places: Places = _REQUESTS,
+    more: float = 0,
 ) -> dict[str, Json]:
-    places = _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_CHILDREN_AT_ONCE))
-    async with places:
+    async with places.place():
         try:
             return await children.run(module, request, timeout=_WALL_SECONDS + more)
         except ChildError as error:

@@ -12,7 +12,9 @@ import structlog
 from app.db import deliveries, webhooks
 from app.db.deliveries import DELIVERED, FAILED, PENDING, Ended
 from app.domain.webhooks import GONE, HISTORY_LIMIT, pause_after
+from app.media.errors import Busy
 from app.metrics import WEBHOOK_SECONDS
+from app.services.inputs import BUSY_SECONDS
 from app.services.signing import owners_secrets, signed_headers
 
 if TYPE_CHECKING:
@@ -48,7 +50,12 @@ class Delivering:
         body = self._body(delivery.event)
         at = self.context.clock()
         headers = signed_headers(await self._signers(delivery, at), delivery.event.id, at, body)
-        posted = await self.context.poster.post(row.url, headers, body.encode())
+        try:
+            posted = await self.context.poster.post(row.url, headers, body.encode())
+        except Busy:  # nothing was tried, and so the receiver has not failed
+            again = Ended(PENDING, self.context.clock() + BUSY_SECONDS, row.failures, row.history)
+            await self._note(delivery, again)
+            return
         ended = self._ended(delivery, posted, entry(posted, at))
         result = "again" if ended.state == PENDING else ended.state
         WEBHOOK_SECONDS.labels(result).observe(posted.milliseconds / 1000)

@@ -20,6 +20,7 @@ from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
 from app.domain.webhooks import PER_OWNER
 from app.media.errors import StoreFault
+from app.media.shares import work_for
 from app.metrics import LANE_LAG_SECONDS, STEP_FAULTS
 from app.services import lanes
 from app.services.delivering import Delivering
@@ -61,7 +62,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._lanes = (
-            output_lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 16, self._submit),
+            output_lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 32, self._submit, shared=True),
             output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
             output_lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
             output_lane("cleanup", None, 16, self._ending.clean_up),
@@ -110,7 +111,7 @@ class Engine:
 
     async def _run(self, lane: Lane) -> None:
         while True:
-            if len(lane.busy) > lane.slots // 2:
+            if len(lane.busy) >= lane.slots // 2:
                 await asyncio.sleep(_GATHER_SECONDS)
             lane.wake.clear()
             try:
@@ -127,19 +128,19 @@ class Engine:
 
     async def _claim(self, lane: Lane) -> float | None:
         """Start the due work there is room for; return how long to wait for more (None: until woken)."""
-        free = lane.slots - len(lane.busy)
+        free, spared = lane.room()
         if free <= 0:
             return None
-        claim = Claim(self._owner, self._clock(), self._lease, free)
+        claim = Claim(self._owner, self._clock(), self._lease, free, spared)
         async with self._database.read() as session:
-            due = await lane.next_due(session, claim.now)
+            due = await lane.next_due(session, claim)
         if due is None or due > claim.now:
             return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
         claimed = await self._database.write(lambda session: lane.take(session, claim))
         for work in claimed:
             LANE_LAG_SECONDS.labels(lane.name).observe(max(0.0, claim.now - (work.run_at or claim.now)))
             task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")
-            lane.busy[task] = work.id
+            lane.busy[task] = work
             task.add_done_callback(partial(self._done, lane))
         return 0.0 if claimed else _LONGEST_WAIT  # others took what was due, or it waits for what is under way
 
@@ -149,7 +150,8 @@ class Engine:
 
     async def _step(self, lane: Lane, work: Work) -> None:
         try:
-            await lane.step(work)
+            with work_for(work.owner):
+                await lane.step(work)
         except DatabaseUnavailable as fault:
             log.error("the database fails", lane=lane.name, reason=str(fault), **work.facts)
             STEP_FAULTS.labels(lane.name, "database").inc()

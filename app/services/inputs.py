@@ -15,8 +15,9 @@ from app.db import files, videos
 from app.domain.errors import GatewayError
 from app.domain.requests import DataUri, FileId, NamedRef, Upload, Url, VideoId
 from app.media.data_uri import decode_data_uri
-from app.media.errors import MediaError
+from app.media.errors import Busy, MediaError
 from app.media.probe import inspect_image, inspect_video
+from app.media.shares import work_for
 from app.providers.base import Input, PlacesInputs
 from app.services.asking import asking
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 IMAGE_LIMIT = 20 * MIB
 VIDEO_LIMIT = 200 * MIB
+BUSY_SECONDS = 5  # after which it may be tried again what the gateway had no time for
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,15 @@ class Inputs:
         """Find and check one input image; `folder` is the request's own. Raises GatewayError naming the field."""
         if isinstance(image.ref, VideoId):
             raise GatewayError("invalid_image", f"{image.param}: expected an image, not a video.", param=image.param)
-        return await self._gather("image", owner, image, folder)
+        with work_for(owner):
+            return await self._gather("image", owner, image, folder)
 
     async def gather_video(self, owner: str, video: NamedRef, folder: Path) -> Gathered:
         """Find and check one input video; `folder` is the request's own. Raises GatewayError naming the field."""
         if isinstance(video.ref, VideoId):
             return await self._finished_video(owner, video.ref, video.param)
-        return await self._gather("video", owner, video, folder)
+        with work_for(owner):
+            return await self._gather("video", owner, video, folder)
 
     async def gather_character(self, owner: str, character_id: str) -> Gathered:
         """Find a character's reference frame. Raises GatewayError character_not_found."""
@@ -155,11 +159,13 @@ class Inputs:
     async def _measured(self, item: Kept, path: Path) -> Input:
         """Pass a URL on; a video is looked at first, for its length decides whether it is taken, and the price.
 
-        One that we cannot reach is for the provider to judge. Raises MediaError for one that is no video.
+        One that we cannot reach is for the provider to judge. Raises MediaError for one that is no video, and Busy.
         """
         if item.kind == "video":
             try:
                 return await self._fetched(item, path)
+            except Busy:
+                raise
             except MediaError as error:
                 if error.code != "media_unavailable":
                     raise
@@ -192,6 +198,9 @@ class Inputs:
                     raise AssertionError("video ids are looked up, not inspected")
                 case _:
                     assert_never(ref)
+        except Busy as error:
+            message = f"{named.param}: {error.message}"
+            raise GatewayError("overloaded", message, param=named.param, retry_after=BUSY_SECONDS) from error
         except MediaError as error:
             code = error.code if error.code != "media_unavailable" else f"invalid_{kind}"
             raise GatewayError(code, f"{named.param}: {error.message}", param=named.param) from error

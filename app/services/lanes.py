@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,10 @@ class Work(Claimed, Protocol):
     """A claimed row: an output, or a delivery."""
 
     @property
+    def owner(self) -> str:
+        """Whose it is."""
+
+    @property
     def run_at(self) -> float | None:
         """When it was due, in unix seconds."""
 
@@ -37,21 +42,42 @@ _QUEUES: tuple[Leases, ...] = (outputs.LEASES, deliveries.LEASES)
 
 @dataclass(eq=False)
 class Lane:
-    """One kind of work: which rows, how many at once, and what to do with each."""
+    """One kind of work: which rows, how many at once, and what to do with each.
+
+    Of a `shared` one no owner gets more slots than it leaves free: alone it has half of them, beside another a third.
+    """
 
     name: str
     leases: Leases
-    next_due: Callable[[AsyncSession, float], Awaitable[float | None]]
+    next_due: Callable[[AsyncSession, Claim], Awaitable[float | None]]
     take: Callable[[AsyncSession, Claim], Awaitable[Sequence[Work]]]
     slots: int
     step: Callable[[Any], Awaitable[None]]  # takes what `claim` gives
-    busy: dict[asyncio.Task[None], str] = field(default_factory=dict)  # a step under way and its row's id
+    shared: bool = False
+    busy: dict[asyncio.Task[None], Work] = field(default_factory=dict)  # a step under way and its row
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def room(self) -> tuple[int, frozenset[str]]:
+        """Return how many steps may be begun now, and whose may not."""
+        free = self.slots - len(self.busy)
+        if not self.shared:
+            return free, frozenset()
+        held = Counter(work.owner for work in self.busy.values())
+        spared = frozenset(owner for owner, count in held.items() if count >= free)
+        most = max((count for owner, count in held.items() if owner not in spared), default=0)
+        return min(free, max(1, (free - most) // 2)), spared  # all of these may be one owner's
 
-def output_lane(name: str, states: frozenset[State] | None, slots: int, step: Callable[[Job], Awaitable[None]]) -> Lane:
+
+def output_lane(
+    name: str,
+    states: frozenset[State] | None,
+    slots: int,
+    step: Callable[[Job], Awaitable[None]],
+    *,
+    shared: bool = False,
+) -> Lane:
     """Make a lane of outputs in these states, or (None) of those that wait for cleanup."""
-    return Lane(name, outputs.LEASES, partial(_next_due, states), partial(_claim, states), slots, step)
+    return Lane(name, outputs.LEASES, partial(_next_due, states), partial(_claim, states), slots, step, shared)
 
 
 def delivery_lane(delivering: Delivering, slots: int) -> Lane:
@@ -59,8 +85,8 @@ def delivery_lane(delivering: Delivering, slots: int) -> Lane:
     return Lane("deliver", deliveries.LEASES, deliveries.next_due, delivering.claim, slots, delivering.deliver)
 
 
-async def _next_due(states: frozenset[State] | None, session: AsyncSession, now: float) -> float | None:
-    return await outputs.next_due(session, states, now)
+async def _next_due(states: frozenset[State] | None, session: AsyncSession, claim: Claim) -> float | None:
+    return await outputs.next_due(session, states, claim)
 
 
 async def _claim(states: frozenset[State] | None, session: AsyncSession, claim: Claim) -> list[Job]:
@@ -82,7 +108,7 @@ async def release(session: AsyncSession, owner: str) -> None:
 async def renew(session: AsyncSession, owner: str, lanes: Sequence[Lane], until: float) -> None:
     """Extend the leases that `owner` holds on what these lanes are really working on."""
     for leases in _QUEUES:
-        ids = {row_id for lane in lanes if lane.leases is leases for row_id in lane.busy.values()}
+        ids = {work.id for lane in lanes if lane.leases is leases for work in lane.busy.values()}
         if ids:
             await leases.renew(session, owner, ids, until)
 

@@ -11,6 +11,7 @@ from app.db.tables import CharacterRow, FileRow
 from app.domain.errors import GatewayError, invalid
 from app.media.errors import MediaError
 from app.media.probe import grab_frame, inspect_image, inspect_video
+from app.media.shares import work_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,8 @@ class Library:
 
     async def add_file(self, owner: str, upload: Upload, purpose: str) -> FileRow:
         """Keep an uploaded image or video. Raises GatewayError invalid_value for anything else, request_too_large."""
-        content_type = await _content_type(upload.path)
+        with work_for(owner):
+            content_type = await _content_type(upload.path)
         file_id = f"file_{secrets.token_hex(16)}"
         row = FileRow(
             id=file_id,
@@ -76,8 +78,9 @@ class Library:
             raise invalid("name", f"Invalid name: {len(name)} characters; expected 1 to {NAME_LIMIT}.")
         frame = folder / "character.png"
         try:
-            await grab_frame(video.path, frame)
-            facts = await inspect_image(frame)
+            with work_for(owner):
+                await grab_frame(video.path, frame)
+                facts = await inspect_image(frame)
         except MediaError as error:
             raise GatewayError("invalid_video", f"video: {error.message}", param="video") from error
         character_id = f"char_{secrets.token_hex(16)}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from app.media.destination import Resolver, place
-from app.media.errors import MediaError
+from app.media.errors import Busy, MediaError
 from app.media.tls import certificates
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Poster:
                 raise
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
-        """Post `body` and say how that went; it takes 15 seconds at most, and nothing is raised."""
+        """Post `body` and say how that went; it takes 15 seconds at most. Raises Busy alone: nothing was tried."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(_TOTAL_SECONDS), self._client() as client:
@@ -77,6 +77,8 @@ class Poster:
                     return _posted(began, response, await _beginning(response))
                 finally:
                     await response.aclose()
+        except Busy:
+            raise
         except MediaError as error:
             return _failed(began, error.message)
         except TimeoutError:

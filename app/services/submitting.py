@@ -18,10 +18,11 @@ from app.db.session import DatabaseUnavailable
 from app.domain import jobs
 from app.domain.jobs import State
 from app.domain.told import expecting
-from app.media.errors import MediaError
+from app.media.errors import Busy, MediaError
 from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
 from app.services.asking import asking
 from app.services.attempts import entry, final_code, measured, offer_of, onward, retold, unavailable
+from app.services.inputs import BUSY_SECONDS
 from app.services.ordering import complete_order, notes
 from app.services.settling import Settling
 
@@ -69,7 +70,7 @@ class Submitting:
         try:
             fitted, order = await self._prepare(job, provider)
         except MediaError as error:
-            await context.apply(jobs.failed(job, "invalid_input", error.message, context.clock()))
+            await context.apply(_unprepared(job, error, context.clock()), reason=error.message)
             return
         except ProviderError as error:  # nothing was ordered yet
             await self._refused(job, error)
@@ -177,6 +178,13 @@ class Submitting:
             return True
 
         return await self.context.database.write(work)
+
+
+def _unprepared(job: Job, error: MediaError, now: float) -> Transition:
+    """Give up a job whose input cannot be had, unless there was no time to look: then it is tried again."""
+    if isinstance(error, Busy):
+        return jobs.later(job, now + BUSY_SECONDS)
+    return jobs.failed(job, "invalid_input", error.message, now)
 
 
 def _all_unfit(job: Job, error: Misconfigured | Unfit) -> str:

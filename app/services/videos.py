@@ -232,6 +232,7 @@ class Videos:
         return OutputRow(
             id=f"out_{secrets.token_hex(16)}",
             video_id=video.id,
+            owner=video.owner,
             index=index,
             state=State.QUEUED,
             progress=0,

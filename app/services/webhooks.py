@@ -11,9 +11,11 @@ from app.db import deliveries, webhooks
 from app.db.tables import EndpointRow, EventRow
 from app.domain.errors import GatewayError, invalid
 from app.domain.webhooks import COMPLETED
-from app.media.errors import MediaError
+from app.media.errors import Busy, MediaError
+from app.media.shares import work_for
 from app.services.audit import audit
 from app.services.delivering import event_body
+from app.services.inputs import BUSY_SECONDS
 from app.services.signing import new_secret, owners_secrets, rotate_owners_secret, signed_headers
 
 if TYPE_CHECKING:
@@ -47,10 +49,11 @@ class Webhooks:
     poster: Poster
     clock: Callable[[], float]
 
-    async def check(self, url: str, param: str) -> None:
+    async def check(self, owner: str, url: str, param: str) -> None:
         """Say whether webhooks may go there. Raises GatewayError url_not_allowed."""
         try:
-            await self.poster.check(url)
+            with work_for(owner):
+                await self.poster.check(url)
         except MediaError as error:
             raise GatewayError(error.code, f"{param}: {error.message}", param=param) from error
 
@@ -67,7 +70,7 @@ class Webhooks:
 
     async def create(self, owner: str, name: str, url: str, event_types: list[str]) -> EndpointRow:
         """Make an endpoint; its secret is in the row, to be shown this once. Raises GatewayError."""
-        await self.check(url, "url")
+        await self.check(owner, url, "url")
         now = self.clock()
         row = EndpointRow(
             id=f"we_{secrets.token_hex(12)}",
@@ -104,7 +107,7 @@ class Webhooks:
         """Change an endpoint; another URL counts for what is on its way, too. Raises GatewayError."""
         await self.get(owner, endpoint_id)
         if changes.url is not None:
-            await self.check(changes.url, "url")
+            await self.check(owner, changes.url, "url")
 
         async def work(session: AsyncSession) -> None:
             await webhooks.lock_endpoint(session, endpoint_id)
@@ -163,7 +166,11 @@ class Webhooks:
         )
         body = event_body(event, None)
         headers = signed_headers([endpoint.secret], event.id, now, body)
-        posted = await self.poster.post(endpoint.url, headers, body.encode())
+        try:
+            with work_for(owner):
+                posted = await self.poster.post(endpoint.url, headers, body.encode())
+        except Busy as error:
+            raise GatewayError("overloaded", error.message, retry_after=BUSY_SECONDS) from error
         if posted.status is None:
             raise invalid("webhook_endpoint_id", f"The test did not arrive: {posted.reason}")
         return posted.status

@@ -31,6 +31,7 @@ WORTH_A_RETRY = {
     "provider_unavailable",
     "internal_error",
     "storage_unavailable",
+    "overloaded",
     "no_provider_configured",
 }
 STATUSES = {
@@ -58,6 +59,7 @@ STATUSES = {
     "idempotency_mismatch": 422,
     "internal_error": 500,
     "storage_unavailable": 503,
+    "overloaded": 503,
     "no_provider_configured": 503,
 }
 
@@ -70,7 +72,7 @@ def test_a_code_has_the_status_that_the_api_promises(code: str, status: int) -> 
 @pytest.mark.parametrize("code", ERRORS)
 def test_a_status_has_one_type_and_a_retryable_one_a_reason(code: str) -> None:
     kind = ERRORS[code]
-    ours = code == "storage_unavailable"  # where media is kept is no provider's, though it may pass as quickly
+    ours = code in ("storage_unavailable", "overloaded")  # no provider's, though it may pass as quickly
     assert kind.type == ("server_error" if ours else TYPES[kind.status])
     assert (kind.status in (409, 429) or kind.status >= 500) <= (code in WORTH_A_RETRY)
 

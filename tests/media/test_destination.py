@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import threading
+import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from app.media.destination import Resolver, shown
-from app.media.errors import MediaError
+from app.media.errors import Busy, MediaError
 from app.media.network import NetworkPolicy
+from app.media.shares import Places, work_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Names = Callable[[dict[str, list[str]]], None]
 
@@ -220,3 +224,53 @@ async def test_a_name_server_that_keeps_silent_is_given_up(monkeypatch: pytest.M
 )
 def test_a_url_in_a_message_has_no_secrets_and_is_short(url: str, text: str) -> None:
     assert shown(httpx.URL(url)) == text
+
+
+@pytest.fixture
+def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the name servers of names under hang.example keep silent until the test ends."""
+    answer, real = threading.Event(), socket.getaddrinfo
+
+    def look_up(host: str, *arguments: object, **options: object) -> object:
+        if host.endswith("hang.example"):
+            answer.wait(30)
+        return real(host, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    answer.set()
+
+
+async def outcome(owner: str, host: str) -> str:
+    try:
+        with work_for(owner):
+            await Resolver(NetworkPolicy()).resolve(f"https://{host}/")
+    except Busy:
+        return "busy"
+    except MediaError as error:
+        return error.code
+    return "found"
+
+
+@pytest.mark.usefixtures("silence")
+async def test_one_owners_names_that_hang_keep_no_other_owners_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.destination._TURN_SECONDS", 0.5)
+    monkeypatch.setattr("app.media.destination._DNS_SECONDS", 0.5)
+    hostile = asyncio.gather(*(outcome("a", f"{number}.hang.example") for number in range(100)))
+    await asyncio.sleep(0.1)
+    began = time.monotonic()
+    assert await outcome("b", "93.184.216.34") == "found"
+    assert time.monotonic() - began < 0.4
+    assert Counter(await hostile) == {"media_unavailable": 8, "busy": 92}
+    assert await outcome("a", "93.184.216.34") == "busy"  # the threads are still waiting
+
+
+@pytest.mark.usefixtures("silence")
+async def test_a_look_up_that_waits_for_its_turn_loses_none_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.media.destination._DNS_SECONDS", 0.3)
+    places = Places(total=1, each=1)
+    monkeypatch.setattr("app.media.destination._PLACES", places)
+    async with places.place():
+        waiting = asyncio.create_task(outcome("b", "93.184.216.34"))
+        await asyncio.sleep(0.6)
+    assert await waiting == "found"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app.db import outputs as queue
+from app.db.leases import Claim
 from app.db.videos import Page
-from app.domain.jobs import State
+from app.domain.jobs import LIVE, State
 from app.providers.base import Pending
 from tests.performance.statements import counted
 from tests.services.bench import OWNER, Scripted, open_bench
@@ -78,6 +81,20 @@ async def test_claiming_ten_outputs_takes_no_more_statements_than_claiming_one(b
     with counted() as ten:
         assert len(await bench.claim()) == 10
     assert len(ten) == len(one)
+
+
+async def test_a_claim_that_spares_an_owner_goes_by_the_index_of_what_is_due(bench: Bench) -> None:
+    await bench.create("key_spared")
+    await bench.create()
+    claim = Claim("bench", bench.clock(), 30.0, 100, frozenset({"key_spared"}))
+    with counted() as seen:
+        async with bench.database.read() as session:
+            assert await queue.next_due(session, LIVE, claim)
+        assert len(await bench.database.write(partial(queue.claim, states=LIVE, claim=claim))) == 1
+    for each in seen:
+        plan = await _plan(bench, each)
+        assert "SCAN outputs" not in plan, plan
+        assert "ix_outputs_state_run_at" in plan or "outputs" not in each.text, plan
 
 
 async def test_a_submit_and_a_poll_cost_no_more_statements_than_they_did(bench: Bench) -> None:
