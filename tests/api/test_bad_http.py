@@ -167,8 +167,8 @@ def test_a_forged_link_is_refused(gateway: Running, signature: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nope", "/v1", "/v1/nope", "/openai/v1/nope", "/v2/videos", "/v1/videos/a/b/c", "/v1/chat/completions", "//",
-     "/v1//videos", "/.env", "/v1/%2e%2e/%2e%2e/etc/passwd", "/%00", "/%ff", "/videos", "/" + "a" * 20_000],
+    ["/nope", "/v1", "/v1/nope", "/openai/v1/nope", "/v2/videos", "/v1/videos/a/b/c", "/v1/chat/completions",
+     "//v1/videos", "/v1//videos", "/.env", "/v1/%2e%2e/%2e%2e/etc/passwd", "/%00", "/%ff", "/videos", "/" + "a" * 20_000],
     ids=lambda path: path[:30],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH", "OPTIONS"])
@@ -229,8 +229,6 @@ def parsed(answer: bytes) -> tuple[int, bytes, bytes]:
     [
         b"GET /v1/videos HTTP/1.0\r\n\r\n",
         b"GET /v1/videos HTTP/1.1\r\nConnection: close\r\n\r\n",
-        b"GET /v1/videos HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n",
-        b"GET /v1/videos HTTP/1.1\r\nHost: a b<c>\r\nConnection: close\r\n\r\n",
         b"GET /v1/videos HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n",
         b"GET http://elsewhere/v1/videos HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         b"GET /v1/videos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\nConnection: close\r\n\r\n",
@@ -245,6 +243,13 @@ def test_odd_but_legal_http_is_served(gateway: Running, request_bytes: bytes) ->
     status, headers, _ = parsed(exchange(gateway, request_bytes))
     assert status == 200 or (status == 400 and b"\x01" in request_bytes)
     assert b"<script>" not in headers
+
+
+@pytest.mark.parametrize("host", [b"[::1", b"a b<c>.d", b"evil.example"])
+def test_a_host_that_is_no_name_of_ours_is_refused_while_there_are_no_keys(gateway: Running, host: bytes) -> None:
+    status, headers, body = parsed(exchange(gateway, b"GET /v1/videos HTTP/1.1\r\nHost: %s\r\n\r\n" % host))
+    assert (status, json.loads(body)["error"]["code"]) == (403, "permission_denied")
+    assert b"<c>" not in headers
 
 
 @pytest.mark.parametrize(
