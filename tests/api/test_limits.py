@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -256,7 +257,8 @@ def test_a_reader_sees_what_is_its_own_and_makes_and_changes_nothing(gateway: Ru
         admin.patch(f"/v1/keys/{made['id']}", json={"role": "reader"})
         paths = gateway.http.get("/openapi.json").json()["paths"]
         for path, operations in paths.items():
-            named = path.format_map({**dict.fromkeys(NAMES, "x"), "video_id": video["id"], "file_id": file["id"]})
+            names = dict.fromkeys(re.findall(r"{(\w+)}", path), "x")
+            named = path.format_map(names | {"video_id": video["id"], "file_id": file["id"]})
             for method in operations:
                 if path.startswith("/v1/") and "/callbacks/" not in path and method not in ("get", "head"):
                     answer = http.request(method.upper(), named, json={"prompt": "x", "name": "x"})
@@ -266,18 +268,6 @@ def test_a_reader_sees_what_is_its_own_and_makes_and_changes_nothing(gateway: Ru
         assert http.get("/v1/keys").status_code == 403
         admin.patch(f"/v1/keys/{made['id']}", json={"role": "member"})
         assert http.delete(f"/v1/videos/{video['id']}").status_code == 200
-
-
-NAMES = (
-    "character_id",
-    "delivery_id",
-    "index",
-    "key_id",
-    "model_id",
-    "provider",
-    "submission_id",
-    "webhook_endpoint_id",
-)
 
 
 def test_a_key_is_rotated_with_or_without_a_body(gateway: Running, admin: httpx.Client) -> None:
