@@ -43,11 +43,16 @@ class Revoking:
         async with self.database.read() as session:
             live = await videos.live_ids(session, key_id)
         for video_id in live:  # each by itself, so that nobody else's create waits for all of them
-            stop = partial(outputs.cancel, video_id=video_id, now=self.clock(), keep=self.keep)
-            await self.database.write(stop, news="work")
-        await self.database.write(partial(self._silence, owner=key_id))  # they have left events
+            await self.database.write(partial(self._stop, owner=key_id, video_id=video_id), news="work")
+        await self.database.write(partial(self._silence, owner=key_id))  # some may have ended by themselves meanwhile
         audit("key.cancel", who=by, target=key_id, videos=len(live), endpoints=endpoints)
         return len(live)
+
+    async def _stop(self, session: AsyncSession, owner: str, video_id: str) -> None:
+        """Cancel a video; the event that this leaves is told to nobody."""
+        await self.database.hold(session, "deliveries")
+        await outputs.cancel(session, video_id, self.clock(), self.keep)
+        await webhooks.silence(session, owner, self.clock(), _REASON)
 
     async def _silence(self, session: AsyncSession, owner: str) -> int:
         """Tell this owner's receivers nothing from now on; returns how many endpoints that disabled."""

@@ -11,6 +11,7 @@ import pytest
 from app.api import key_schemas as schemas
 from tests.api.creating import PICTURE
 from tests.api.holders import client, holder, make
+from tests.receiver import wait_until
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def test_a_budget_refuses_with_402_and_the_balance_says_why(gateway: Running, ad
         assert 0 < balance["resets_at"] - time.time() <= 86_400
         for made in (first, second):
             http.delete(f"/v1/videos/{made.json()['id']}")
-        assert http.get("/v1/balance").json()["reserved"] == 0, "nothing was sent, so nothing can be charged"
+        wait_until(lambda: http.get("/v1/balance").json()["reserved"] == 0, "nothing was sent, nothing is charged")
         assert http.get("/v1/usage").json() == {"object": "list", "data": []}
 
 

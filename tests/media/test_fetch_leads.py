@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from app.media.errors import MediaError
@@ -114,6 +115,7 @@ async def test_the_certificate_must_be_for_the_name_although_the_connection_goes
     certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, *, valid: bool
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    monkeypatch.setattr("app.media.fetch.certificates", httpx.create_ssl_context)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_o: [(socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))])
     asked: list[str | None] = []
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
