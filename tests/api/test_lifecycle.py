@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.api import schemas
+from tests.files import files_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,7 @@ def test_outputs_that_were_finished_before_a_cancel_are_kept(gateway: Running) -
 
 
 def _files(folder: Path, video_id: str) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and video_id in str(path)]
+    return [path for path in files_in(folder) if video_id in str(path)]
 
 
 def test_a_deleted_video_is_gone_with_its_media(gateway: Running) -> None:

@@ -12,6 +12,7 @@ from app.db import files
 from app.db.files import room_taken
 from tests.api.creating import PICTURE
 from tests.api.holders import client, holder
+from tests.files import files_in
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def refusal(answer: httpx.Response) -> dict[str, Any]:
 
 
 def stored(gateway: Running) -> int:
-    return sum(1 for path in (gateway.data_dir / "media").rglob("*") if path.is_file())
+    return len(files_in(gateway.data_dir / "media"))
 
 
 def test_a_file_over_the_room_is_refused_until_another_is_deleted(gateway: Running, admin: httpx.Client) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.files import files_in
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def stored(gateway: Running, request: pytest.FixtureRequest) -> list[str]:
     if "bucket" in request.fixturenames:
         bucket: Bucket = request.getfixturevalue("bucket")
         return list(bucket.stored())
-    return [str(path) for path in (gateway.data_dir / "media").rglob("*") if path.is_file()]
+    return [str(path) for path in files_in(gateway.data_dir / "media")]
 
 
 def outcome(gateway: Running, video: dict[str, Any]) -> list[tuple[int, str | None]]:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.api.refusals import BOUNDARY, MULTIPART, check_refusal, file, part, text
 from tests.cli.processes import served
+from tests.files import files_in
 from tests.security.hostile_files import drawn, images, videos
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Gateway:
 
     def files(self) -> set[str]:
         """List every file under its data folder but the database's."""
-        return {str(path) for path in self._folder.rglob("*") if path.is_file() and "sqlite3" not in path.name}
+        return {str(path) for path in files_in(self._folder) if "sqlite3" not in path.name}
 
     def post(self, *parts: bytes, path: str = "/v1/videos") -> httpx.Response:
         return self.http.post(path, content=b"".join(parts) + END, headers=MULTIPART)

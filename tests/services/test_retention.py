@@ -10,6 +10,7 @@ import pytest
 from app.domain.errors import GatewayError
 from app.providers.base import Failed, Succeeded
 from app.services.ending import Ending
+from tests.files import files_in
 from tests.services.bench import OWNER, Scripted, open_bench
 from tests.services.test_keeping import write
 
@@ -47,7 +48,7 @@ async def finished(bench: Bench, **fields: object) -> str:
 
 def files(bench: Bench) -> int:
     """Count what lies in the media storage."""
-    return sum(path.is_file() for path in (bench.folder.parent / "media").rglob("*"))
+    return len(files_in(bench.folder.parent / "media"))
 
 
 async def test_the_files_of_a_video_go_when_it_expires_and_not_before(bench: Bench) -> None:
