@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from sqlalchemy import event
@@ -23,12 +24,18 @@ class Statement:
 
 @contextmanager
 def counted() -> Iterator[list[Statement]]:
-    """Collect what this process asks of any database, without the frames of transactions."""
+    """Collect what this thread asks of any database, without the frames of transactions.
+
+    Gateways of other tests run in threads of their own, and look at theirs every few seconds.
+    """
     seen: list[Statement] = []
+    here = get_ident()
 
     def see(*details: object) -> None:
         _connection, _cursor, text, parameters, *_ = details
-        if not str(text).startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "PRAGMA")):
+        if get_ident() == here and not str(text).startswith(
+            ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "PRAGMA")
+        ):
             seen.append(Statement(str(text), tuple(parameters) if isinstance(parameters, list | tuple) else ()))
 
     event.listen(Engine, "before_cursor_execute", see)
