@@ -35,18 +35,23 @@ def path(guarded: Running) -> str:
     return f"/v1/videos/{guarded.finished()['id']}"
 
 
+def noted(monkeypatch: pytest.MonkeyPatch, query: str) -> list[str]:
+    """Note what a query of `db.videos` is asked with."""
+    asked: list[str] = []
+    original = getattr(videos, query)
+
+    async def counted(session: Any, owner: str, wanted: Any) -> Any:
+        asked.append(f"{owner} {wanted}")
+        return await original(session, owner, wanted)
+
+    monkeypatch.setattr(videos, query, counted)
+    return asked
+
+
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note which videos the database was asked for."""
-    asked: list[str] = []
-    get = videos.get
-
-    async def counted(session: Any, owner: str, video_id: str) -> Any:
-        asked.append(video_id)
-        return await get(session, owner, video_id)
-
-    monkeypatch.setattr(videos, "get", counted)
-    return asked
+    return noted(monkeypatch, "get")
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -144,15 +149,7 @@ def test_a_database_that_fails_is_told_as_everywhere(guarded: Running, path: str
 @pytest.fixture
 def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note whose videos were listed from the database."""
-    asked: list[str] = []
-    list_page = videos.list_page
-
-    async def counted(session: Any, owner: str, page: Any) -> Any:
-        asked.append(owner)
-        return await list_page(session, owner, page)
-
-    monkeypatch.setattr(videos, "list_page", counted)
-    return asked
+    return noted(monkeypatch, "list_page")
 
 
 def test_the_second_look_at_a_page_equals_the_first_and_asks_the_database_nothing(
