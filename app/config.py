@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 ADMIN_KEY_LENGTH = 24
 _PREFIX = "REELGATE_"
-_CLOUDS = ("AWS_", "GOOGLE_", "AZURE_")
+_LIBRARIES = ("AWS_", "GOOGLE_", "AZURE_", "OTEL_")
 
 
 class Settings(BaseSettings):
@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     request_log_days: float = Field(
         30, ge=0, le=36500, description="Days for which the request log is kept; 0 keeps none."
     )
+    traces: bool = Field(default=False, description="on sends traces, to where OpenTelemetry's own variables say.")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
@@ -128,10 +129,10 @@ class CommandSettings(Settings):
     api_key: str | None = Field(None, description="The key that is sent to it.")
 
 
-def export_cloud_variables() -> None:
-    """Hand what .env says of the clouds (AWS_…, GOOGLE_…, AZURE_…) to the environment: only there is it looked for."""
+def export_library_variables() -> None:
+    """Hand what .env says to libraries (AWS_…, GOOGLE_…, AZURE_…, OTEL_…) to the environment: they look only there."""
     for name, value in DotEnvSettingsSource(CommandSettings).env_vars.items():
-        if value and name.upper().startswith(_CLOUDS):
+        if value and name.upper().startswith(_LIBRARIES):
             os.environ.setdefault(name.upper(), value)
 
 

@@ -73,6 +73,7 @@ from app.startup import (
     network_policy,
     open_database,
     open_media,
+    traced,
     uploads_folder,
 )
 from app.startup import input_links as input_links_for
@@ -167,7 +168,10 @@ async def _running(
         database = build_database(settings)
         try:
             await open_database(database)
-            async with _services(app, settings, database, clock or database.clock, role):
+            async with (
+                traced(settings, health.VERSION),
+                _services(app, settings, database, clock or database.clock, role),
+            ):
                 yield
         finally:
             await database.close()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import ArgumentError
 
+from app import tracing
 from app.db.session import DatabaseUnavailable
 from app.db.sqlite import SqliteDatabase
 from app.domain import catalogue
@@ -29,7 +31,7 @@ from app.providers.local.adapter import LocalProvider
 from app.providers.xai.adapter import XaiProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from app.config import Settings
     from app.db.session import Database
@@ -49,6 +51,25 @@ class StartupError(Exception):
 
 class BusyError(StartupError):
     """Another process has the data folder."""
+
+
+@asynccontextmanager
+async def traced(settings: Settings, version: str) -> AsyncIterator[None]:
+    """Send traces while the block runs, if they are wanted. Raises StartupError where the extra is not installed."""
+    if not settings.traces:
+        yield
+        return
+    try:
+        from app.otel import OtelTracer  # noqa: PLC0415 - an extra, loaded where it is wanted
+    except ImportError as missing:
+        raise StartupError(
+            f"REELGATE_TRACES is on, and {missing.name} is not installed: pip install 'reelgate[traces]'"
+        ) from missing
+    tracing.use(OtelTracer(version))
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(tracing.stop)
 
 
 def load_catalogue(settings: Settings) -> Catalogue:

@@ -29,14 +29,16 @@ def held(scope: Scope) -> None:
     scope[_HELD] = True
 
 
-def measure(scope: Scope, status: int, milliseconds: float) -> None:
-    """Observe a request that was answered."""
+def measure(scope: Scope, status: int, milliseconds: float) -> str:
+    """Observe a request that was answered, and return its route's template."""
     method = scope["method"] if scope["method"] in _METHODS else OTHER
-    key = method, scope.get(_TEMPLATE) or _template(scope), status // 100
+    template = scope.get(_TEMPLATE) or _template(scope)
+    key = method, template, status // 100
     timer = _timers.get(key)
     if timer is None:
-        timer = _timers[key] = HTTP_SECONDS.labels(method, key[1], f"{key[2]}xx")
+        timer = _timers[key] = HTTP_SECONDS.labels(method, template, f"{key[2]}xx")
     timer.observe(milliseconds / 1000)
+    return template
 
 
 def _template(scope: Scope) -> str:

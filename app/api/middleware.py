@@ -12,6 +12,7 @@ from urllib.parse import quote
 import structlog
 from starlette.requests import ClientDisconnect
 
+from app import tracing
 from app.api.errors import error_response, internal_error
 from app.api.measured import measure
 from app.api.noted import Answered, finish, note_error
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _UNKNOWN = "\ufffd"  # a character that is in no id, and in no filter that finds anything
+_SERVER_ERROR = 500
 _DRAIN_SECONDS = 20.0
 _DRAIN_BYTES = 256 << 20
 _SLOWEST = 8192  # bytes per second that a body must arrive with
@@ -51,40 +53,54 @@ class RequestContext:
         if "\0" in path or b"%00" in scope["query_string"]:  # Postgres refuses to be asked for such an id
             scope["path"] = scope["path"].replace("\0", _UNKNOWN)
             scope["query_string"] = scope["query_string"].replace(b"%00", quote(_UNKNOWN).encode())
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        own_id = f"req_{secrets.token_hex(12)}"
+        headers = dict(scope["headers"])
+        given, own_id = headers.get(b"x-request-id", b"").decode("latin-1"), f"req_{secrets.token_hex(12)}"
         request_id = given if _SANE_ID.fullmatch(given) else own_id
-        status = 0
+        scope.setdefault("state", {})["request_id"] = request_id
+        facts = {"http.request.method": str(scope["method"]), "reelgate.request_id": request_id}
+        parent = headers.get(b"traceparent", b"").decode("latin-1")
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            tracing.span("request", "server", facts, parent) as span,
+        ):
+            answered = await self._answer(scope, receive, send, own_id)
+            if answered is None:
+                return
+            template = measure(scope, answered.status, answered.milliseconds)
+            finish(scope, answered)
+            span.rename(f"{scope['method']} {template}")
+            span.note({"http.route": template, "http.response.status_code": answered.status})
+            if answered.status >= _SERVER_ERROR:
+                span.fail(str(answered.status))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, own_id: str) -> Answered | None:
+        """Let the app answer, or answer 500 for it, and return how that went; None where the client has gone away."""
+        status, request_id, started = 0, scope["state"]["request_id"], time.perf_counter()
+        asked = {"method": scope["method"], "path": scope["path"]}
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                told = {"x-request-id": request_id, **scope.get("state", {}).get("answer_headers", {})}
+                told = {"x-request-id": request_id, **scope["state"].get("answer_headers", {})}
                 message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in told.items())]
             await send(message)
 
-        started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_with_id)
-            except ClientDisconnect:
-                log.info("the client went away", method=scope["method"], path=path)
-                return
-            except Exception:
-                log.exception("request failed", method=scope["method"], path=path)
-                if status == 0:
-                    note_error(scope, "internal_error")
-                    await internal_error()(scope, receive, send_with_id)
-                milliseconds = _since(started)
-                measure(scope, status, milliseconds)
-                finish(scope, Answered(own_id, request_id, status, milliseconds))
-                return
-            milliseconds = _since(started)
-            measure(scope, status, milliseconds)
-            finish(scope, Answered(own_id, request_id, status, milliseconds))
-            level = "info" if scope["method"] not in ("GET", "HEAD") else "debug"
-            getattr(log, level)("request", method=scope["method"], path=path, status=status, ms=milliseconds)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            log.info("the client went away", **asked)
+            return None
+        except Exception:
+            log.exception("request failed", **asked)
+            if status == 0:
+                note_error(scope, "internal_error")
+                await internal_error()(scope, receive, send_with_id)
+            return Answered(own_id, request_id, status, _since(started))
+        answered = Answered(own_id, request_id, status, _since(started))
+        level = "info" if scope["method"] not in ("GET", "HEAD") else "debug"
+        getattr(log, level)("request", **asked, status=status, ms=answered.milliseconds)
+        return answered
 
 
 def _since(started: float) -> float:

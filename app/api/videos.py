@@ -194,7 +194,14 @@ async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
     address = base_url(request, gateway)
     created = await gateway.videos.create(
-        owner, wanted, posted.body, posted.folder, is_retry=is_retry, base_url=address, limits=limits
+        owner,
+        wanted,
+        posted.body,
+        posted.folder,
+        is_retry=is_retry,
+        base_url=address,
+        request_id=request.state.request_id,
+        limits=limits,
     )
     note(request, model=created.video.row.model, video_id=created.video.row.id)
     headers = {"idempotent-replayed": "true"} if created.replayed else {}

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from app.config import CommandSettings, export_cloud_variables
+from app.config import CommandSettings, export_library_variables
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -24,7 +24,7 @@ def fail(message: str) -> NoReturn:
 def load_settings(**changes: object) -> CommandSettings:
     """Read the settings with a command's own options laid over them; a mistake ends the command with its name."""
     given = {name: value for name, value in changes.items() if value is not None}
-    export_cloud_variables()
+    export_library_variables()
     try:
         return CommandSettings(**given)  # type: ignore[arg-type]  # pydantic checks them, that is the point
     except ValidationError as error:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 
 from app.db.leases import Leases
 from app.db.tables import DeliveryRow, EndpointRow, EventRow
+from app.domain.jobs import Origin
 from app.domain.webhooks import LONGEST_PAUSE, PER_OWNER, PER_TARGET, SPREAD
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Delivery:
     def run_at(self) -> float | None:
         """When it was due, in unix seconds."""
         return self.row.run_at
+
+    @property
+    def origin(self) -> Origin:
+        """What asked for the video."""
+        return Origin(self.event.request_id, self.event.traceparent)
 
     @property
     def facts(self) -> dict[str, str | None]:

@@ -18,7 +18,7 @@ from app.db.settlement import settle
 from app.db.shown import show_offers
 from app.db.tables import OutputRow, VideoRow
 from app.domain.catalogue import Mode
-from app.domain.jobs import LIVE, Job, OutputState, State, charged, derive, seconds_text
+from app.domain.jobs import LIVE, UNKNOWN_ORIGIN, Job, Origin, OutputState, State, charged, derive, seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -89,16 +89,15 @@ async def claim(session: AsyncSession, states: Collection[State] | None, claim: 
         return []
     wanted = {row.video_id for row in rows}
     found = await session.execute(
-        select(VideoRow.id, VideoRow.created_at, VideoRow.order).where(VideoRow.id.in_(wanted))
+        select(VideoRow.id, VideoRow.created_at, VideoRow.order, VideoRow.request_id, VideoRow.traceparent).where(
+            VideoRow.id.in_(wanted)
+        )
     )
-    videos = {video.id: video for video in found}
-    return [
-        job_of(row, videos[row.video_id].created_at, videos[row.video_id].order)
-        for row in sorted(rows, key=lambda row: (row.run_at or 0, row.index))
-    ]
+    videos = {video.id: (video.created_at, video.order, Origin(video.request_id, video.traceparent)) for video in found}
+    return [job_of(row, *videos[row.video_id]) for row in sorted(rows, key=lambda row: (row.run_at or 0, row.index))]
 
 
-def job_of(row: OutputRow, created_at: float, order: dict[str, Json]) -> Job:
+def job_of(row: OutputRow, created_at: float, order: dict[str, Json], origin: Origin = UNKNOWN_ORIGIN) -> Job:
     """Show a row as the engine knows it."""
     return Job(
         id=row.id,
@@ -121,6 +120,7 @@ def job_of(row: OutputRow, created_at: float, order: dict[str, Json]) -> Job:
         order=order,
         run_at=row.run_at,
         owner=row.owner,
+        origin=origin,
     )
 
 

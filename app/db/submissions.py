@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from app.db import outputs
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain import jobs, told
-from app.domain.jobs import UNKNOWN, State
+from app.domain.jobs import UNKNOWN, Origin, State
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -100,7 +100,8 @@ async def accept(
         return "nothing" if known else "superseded"
     lost = output.state == State.FAILED and output.error_code == UNKNOWN and video.deleted_at is None
     if output.state == State.SUBMITTING or (lost and not known):
-        job = outputs.job_of(output, video.created_at, video.order)
+        origin = Origin(video.request_id, video.traceparent)
+        job = outputs.job_of(output, video.created_at, video.order, origin)
         first = now if ended else now + _FIRST_POLL_SECONDS
         if not await outputs.apply(session, jobs.accepted(job, row.operation, now, first)):
             raise RuntimeError(f"output {output.id} changed under its lock")

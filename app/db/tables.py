@@ -95,7 +95,7 @@ class VideoRow(Base):
     """One create request. `order` is what the engine needs; `owner` scopes every query.
 
     `retried` says that an SDK's blind retry made it, before the first try had come this far. `base_url` is our address
-    as the client knew it, for the links in its webhooks.
+    as the client knew it, for the links in its webhooks. `request_id` and `traceparent` name the request that made it.
     """
 
     __tablename__ = "videos"
@@ -128,6 +128,8 @@ class VideoRow(Base):
     retried: Mapped[bool] = mapped_column(server_default=false())
     webhook_url: Mapped[str | None]
     base_url: Mapped[str | None]
+    request_id: Mapped[str | None]
+    traceparent: Mapped[str | None]
     created_at: Mapped[float]
     completed_at: Mapped[float | None]
     expires_at: Mapped[float | None]
@@ -312,6 +314,8 @@ class EventRow(Base):
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     base_url: Mapped[str | None]
+    request_id: Mapped[str | None]
+    traceparent: Mapped[str | None]
     created_at: Mapped[float]
 
 

@@ -26,6 +26,8 @@ _TOLD = (
     VideoRow.error_message,
     VideoRow.webhook_url,
     VideoRow.base_url,
+    VideoRow.request_id,
+    VideoRow.traceparent,
 )
 
 
@@ -54,6 +56,8 @@ async def record(session: AsyncSession, video_id: str, now: float) -> None:
         error_code=video.error_code if failed else None,
         error_message=video.error_message if failed else None,
         base_url=video.base_url,
+        request_id=video.request_id,
+        traceparent=video.traceparent,
         created_at=now,
     )
     session.add(event)

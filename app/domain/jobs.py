@@ -66,6 +66,17 @@ FAILURES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that asked for a video: its x-request-id, and where it stands in a trace (W3C's traceparent)."""
+
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+UNKNOWN_ORIGIN = Origin()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """An output as the engine claimed it. Times are unix seconds; `order` is what the video asked for.
 
@@ -94,6 +105,7 @@ class Job:
     order: dict[str, Json]
     run_at: float | None = None
     owner: str = ""
+    origin: Origin = UNKNOWN_ORIGIN
 
     @property
     def facts(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from app import tracing
 from app.media.errors import MediaError
 from app.metrics import UPSTREAM_SECONDS
 from app.providers.base import Indeterminate, Misconfigured, ProviderError, Transient
@@ -21,17 +22,19 @@ def asking(provider: str, call: Call) -> Iterator[None]:
     """Time the one call in the block; a call that is cut off because the gateway stops says nothing and is left out."""
     began = time.perf_counter()
     outcome = "ok"
-    try:
-        yield
-    except Exception as error:
-        outcome = _outcome(error)
-        raise
-    except BaseException:
-        outcome = ""
-        raise
-    finally:
-        if outcome:
-            UPSTREAM_SECONDS.labels(provider, call, outcome).observe(time.perf_counter() - began)
+    with tracing.span(f"{call} {provider}", "client", {"reelgate.provider": provider}) as span:
+        try:
+            yield
+        except Exception as error:
+            outcome = _outcome(error)
+            span.fail(outcome)
+            raise
+        except BaseException:
+            outcome = ""
+            raise
+        finally:
+            if outcome:
+                UPSTREAM_SECONDS.labels(provider, call, outcome).observe(time.perf_counter() - began)
 
 
 def _outcome(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app import tracing
 from app.db import deliveries, webhooks
 from app.db.deliveries import DELIVERED, FAILED, PENDING, Ended
 from app.domain.webhooks import GONE, HISTORY_LIMIT, pause_after
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from app.db.deliveries import Delivery
     from app.db.leases import Claim
     from app.db.tables import EventRow
+    from app.domain.jobs import Origin
     from app.domain.plain import Json
     from app.services.context import Context
     from app.services.posting import Posted
@@ -51,7 +53,7 @@ class Delivering:
         at = self.context.clock()
         headers = signed_headers(await self._signers(delivery, at), delivery.event.id, at, body)
         try:
-            posted = await self.context.poster.post(row.url, headers, body.encode())
+            posted = await self.context.poster.post(row.url, headers | _origin(delivery.origin), body.encode())
         except Busy:  # nothing was tried, and so the receiver has not failed
             again = Ended(PENDING, self.context.clock() + BUSY_SECONDS, row.failures, row.history)
             await self._note(delivery, again)
@@ -129,6 +131,12 @@ def event_body(event: EventRow, url: str | None) -> str:
     return json.dumps(
         {"id": event.id, "object": "event", "created_at": int(event.created_at), "type": event.type, "data": data}
     )
+
+
+def _origin(origin: Origin) -> dict[str, str]:
+    """Name the request that asked for the video; not signed, for no receiver needs it to be true."""
+    named = {"x-request-id": origin.request_id, "traceparent": tracing.traceparent() or origin.traceparent}
+    return {name: value for name, value in named.items() if value}
 
 
 def entry(posted: Posted, at: float) -> dict[str, Json]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app import tracing
 from app.db.leases import Claim
 from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
@@ -31,9 +32,12 @@ from app.services.storing import Storing
 from app.services.submitting import Submitting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.domain.jobs import Job
     from app.services.context import Context
     from app.services.lanes import Work
+    from app.tracing import Span
 
 log = structlog.get_logger()
 
@@ -149,23 +153,24 @@ class Engine:
         lane.wake.set()
 
     async def _step(self, lane: Lane, work: Work) -> None:
-        try:
-            with work_for(work.owner):
-                await lane.step(work)
-        except DatabaseUnavailable as fault:
-            log.error("the database fails", lane=lane.name, reason=str(fault), **work.facts)
-            STEP_FAULTS.labels(lane.name, "database").inc()
-            await self._give_back(lane, work, _FAULT_SECONDS)
-        except StoreFault as fault:  # of no step's making, and none fails by it
-            log.error("the media store fails", lane=lane.name, reason=str(fault), **work.facts)
-            STEP_FAULTS.labels(lane.name, "media_store").inc()
-            await self._give_back(lane, work, _STORE_SECONDS)
-        except Exception:
-            log.exception("step failed", lane=lane.name, **work.facts)
-            STEP_FAULTS.labels(lane.name, "defect").inc()
-            await self._give_back(lane, work, _FAULT_SECONDS)
+        with _following(lane.name, work) as span:
+            try:
+                with work_for(work.owner):
+                    await lane.step(work)
+            except DatabaseUnavailable as fault:
+                log.error("the database fails", lane=lane.name, reason=str(fault), **work.facts)
+                await self._fault(lane, work, span, "database", _FAULT_SECONDS)
+            except StoreFault as fault:  # of no step's making, and none fails by it
+                log.error("the media store fails", lane=lane.name, reason=str(fault), **work.facts)
+                await self._fault(lane, work, span, "media_store", _STORE_SECONDS)
+            except Exception:
+                log.exception("step failed", lane=lane.name, **work.facts)
+                await self._fault(lane, work, span, "defect", _FAULT_SECONDS)
 
-    async def _give_back(self, lane: Lane, work: Work, seconds: float) -> None:
+    async def _fault(self, lane: Lane, work: Work, span: Span, cause: str, seconds: float) -> None:
+        """Count a fault that is not the job's, and give its row back until then."""
+        span.fail(cause)
+        STEP_FAULTS.labels(lane.name, cause).inc()
         run_at = self._clock() + seconds
         with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
             await self._database.write(lambda session: lane.leases.give_back(session, work, run_at))
@@ -212,3 +217,15 @@ class Engine:
                 log.error("leases cannot be renewed", reason=str(fault))
             except Exception:
                 log.exception("leases cannot be renewed")
+
+
+@contextlib.contextmanager
+def _following(lane: str, work: Work) -> Iterator[Span]:
+    """Name in logs and traces the request that asked for this."""
+    named = {"request_id": work.origin.request_id} if work.origin.request_id else {}
+    facts = {f"reelgate.{name}": str(value) for name, value in work.facts.items() if value is not None}
+    with (
+        structlog.contextvars.bound_contextvars(**named),
+        tracing.span(f"{lane} step", "internal", facts, work.origin.traceparent) as span,
+    ):
+        yield span

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.leases import Claim, Leases
-    from app.domain.jobs import Job, State
+    from app.domain.jobs import Job, Origin, State
     from app.services.delivering import Delivering
 
 
@@ -31,6 +31,10 @@ class Work(Claimed, Protocol):
     @property
     def run_at(self) -> float | None:
         """When it was due, in unix seconds."""
+
+    @property
+    def origin(self) -> Origin:
+        """What asked for it."""
 
     @property
     def facts(self) -> Mapping[str, object]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app import tracing
 from app.db import outputs, videos
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow, VideoRow
@@ -80,12 +81,14 @@ class Videos:
         *,
         is_retry: bool,
         base_url: str | None = None,
+        request_id: str | None = None,
         limits: Limits = UNLIMITED,
     ) -> Created:
         """Accept a request: once this returns, the video is on disk and will be worked on.
 
         `body` is the parsed body, for the fingerprint; `folder` holds the request's files; `is_retry` says that the
-        client's SDK sent this request before; `base_url` is our address as the client knows it. Raises GatewayError.
+        client's SDK sent this request before; `base_url` is our address as the client knows it, and `request_id` the
+        request's x-request-id. Raises GatewayError.
         """
         fingerprint, arrived_at = _fingerprint(request, body), self._clock()
         async with self._database.read() as session:
@@ -99,6 +102,7 @@ class Videos:
         row.order = _order(request, plan, await self._keep(video_id, plan.inputs))
 
         row.retried, row.base_url = is_retry, base_url
+        row.request_id, row.traceparent = request_id, tracing.traceparent()
         made = Video(row, [self._output(row, index, dearest(plan.offers)) for index in range(request.n)])
 
         async def work(session: AsyncSession) -> str | None:
