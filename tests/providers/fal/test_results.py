@@ -11,7 +11,7 @@ from app.providers.fal.doubts import Unsure
 from app.providers.fal.errors import Complaint, read_error
 from app.providers.fal.results import billable_units, micro_dollars, read_result, read_status, video_url
 from app.providers.http import Reply
-from tests.providers.fal_bench import entry, listed, request_error
+from tests.providers.fal.bench import entry, listed, request_error
 from tests.upstreams.fal_checks import EXHAUSTED
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from app.providers.base import Rejected, Transient
 from app.providers.fal.callbacks import read_keys
-from tests.providers.fal_bench import Bench, order, serve
+from tests.providers.fal.bench import Bench, order, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.running import run
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 BODY = b'{"request_id": "r-1", "status": "OK"}'
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bench]:
-    with serve() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(served: Bench) -> Bench:
-    return served.fresh()
 
 
 def _without(name: str) -> Callable[[dict[str, str]], None]:

@@ -12,7 +12,7 @@ from app.providers import base
 from app.providers.base import Input, Misconfigured, Pending, Succeeded, Transient
 from app.providers.fal.adapter import FalProvider
 from app.providers.fal.addresses import BACKUPS
-from tests.providers.fal_bench import GROK, ORDER, T2V, Bench, order, picture, serve
+from tests.providers.fal.bench import GROK, ORDER, T2V, Bench, order, picture, serve
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.clock import Clock
@@ -20,8 +20,6 @@ from tests.upstreams.fal import FakeFal, Settings
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.providers.base import Order
 
 PNG = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
@@ -30,17 +28,6 @@ PICTURE = Input("image", url=PNG)
 PICTURES = (PICTURE, PICTURE)
 FILM = Input("video", url=MP4)
 INDEXED = Wire(tag="<IMAGE_{i}>")
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bench]:
-    with serve() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(served: Bench) -> Bench:
-    return served.fresh()
 
 
 def grok(name: str, mode: Mode, **changes: Any) -> Order:

@@ -11,13 +11,11 @@ import pytest
 
 from app.domain.catalogue import Mode
 from app.providers.base import Finds, Indeterminate, Input, Misconfigured, ProviderError, Sent, Succeeded, Transient
-from tests.providers.fal_bench import GROK, ORDER, T2V, Bench, order, serve
+from tests.providers.fal.bench import GROK, ORDER, T2V, Bench, order
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.domain.jobs import Operation
     from app.providers.base import Order
     from app.providers.fal.adapter import FalProvider
@@ -28,12 +26,6 @@ ANIMATED = order(
 )
 
 REFERRED = replace(ANIMATED, endpoint=f"{GROK}/reference-to-video", mode=Mode.REFERENCE, ratio="16:9")
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bench]:
-    with serve() as bench:
-        yield bench
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from app.providers.base import Rejected
 from app.providers.fal.addresses import app_of, operation_of, submit_url, url_of, with_query
-from tests.providers.fal_bench import T2V
+from tests.providers.fal.bench import T2V
 
 QUEUE = "https://queue.fal.run"
 

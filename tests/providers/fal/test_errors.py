@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -11,25 +11,10 @@ import pytest
 from app.providers import http
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
 from app.providers.fal.doubts import APART, KEPT
-from tests.providers.fal_bench import ORDER, Bench, entry, listed, order, request_error, serve
+from tests.providers.fal.bench import ORDER, Bench, entry, listed, order, request_error
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.fal_checks import BAD_FORMAT, EXHAUSTED, NO_USER
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bench]:
-    with serve() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(served: Bench) -> Bench:
-    return served.fresh()
-
 
 LOCKED = "provider_balance_exhausted"
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.told import told
 from app.providers.base import Failed, Pending, Succeeded, Transient
-from tests.providers.fal_bench import ORDER, Bench, listed, request_error, serve
+from tests.providers.fal.bench import ORDER, Bench, listed, request_error
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.clock import Clock
@@ -16,21 +16,8 @@ from tests.upstreams.fal import FakeFal, Settings
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.domain.jobs import Operation
     from app.providers.fal.adapter import FalProvider
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bench]:
-    with serve() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(served: Bench) -> Bench:
-    return served.fresh()
 
 
 def asked(bench: Bench) -> tuple[int, int]:

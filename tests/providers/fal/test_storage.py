@@ -17,7 +17,7 @@ from app.providers.base import Input, Misconfigured, Placed, ProviderError, Reje
 from app.providers.fal import storage as fal_storage
 from app.providers.fal.adapter import FalProvider
 from app.providers.http import Http
-from tests.providers.fal_bench import GROK, Bench, entry, order, picture, serve
+from tests.providers.fal.bench import GROK, Bench, entry, order, picture
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
 from tests.upstreams.fal_checks import EXHAUSTED
@@ -25,23 +25,11 @@ from tests.upstreams.films import film
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from starlette.requests import Request
 
 LONG = "https://example.com/" + "a" * 2048
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bench]:
-    with serve() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(served: Bench) -> Bench:
-    return served.fresh()
 
 
 @pytest.mark.parametrize(
