@@ -25,12 +25,12 @@ class EndpointRequest(_Wire):
 
 
 class EndpointChanges(_Wire):
-    """What to change of an endpoint; `status` enabled turns a disabled one on again."""
+    """What to change of an endpoint; `status` disabled tells it nothing more, enabled turns it on again."""
 
     name: _Name | None = None
     url: _Url | None = None
     event_types: _Types | None = None
-    status: Literal["enabled"] | None = None
+    status: Literal["enabled", "disabled"] | None = None
 
 
 class Rotation(_Wire):

@@ -77,10 +77,11 @@ async def retrieve_endpoint(webhook_endpoint_id: str, gateway: Services, caller:
 async def update_endpoint(
     webhook_endpoint_id: str, request: Request, gateway: Services, caller: Client, folder: Folder
 ) -> JSONResponse:
-    """Change one; what is on its way goes to the new URL, too."""
+    """Change one; what is on its way goes to the new URL, too, and is given up where it is disabled."""
     wanted = _read(schemas.EndpointChanges, await read_body(request, folder))
     types: list[str] | None = sorted(set(wanted.event_types), key=EVENT_TYPES.index) if wanted.event_types else None
-    changes = Changes(wanted.name, wanted.url, types, enabled=wanted.status == "enabled")
+    enabled = None if wanted.status is None else wanted.status == "enabled"
+    changes = Changes(wanted.name, wanted.url, types, enabled)
     return JSONResponse(_endpoint(await gateway.webhooks.update(caller.owner, webhook_endpoint_id, changes)))
 
 

@@ -172,10 +172,15 @@ async def failed(session: AsyncSession, endpoint_id: str, now: float, *, gone: b
     elif webhooks.is_dead(row.failing_since, now):
         reason = "Every attempt of five days has failed."
     if reason:
-        row.disabled_at, row.disabled_reason = now, reason
-        await _give_up(session, DeliveryRow.endpoint_id == endpoint_id)
+        await disable(session, row, now, reason)
     await session.flush()
     return reason
+
+
+async def disable(session: AsyncSession, endpoint: EndpointRow, now: float, reason: str) -> None:
+    """Tell a locked receiver nothing from now on, and give up what is on its way to it."""
+    endpoint.disabled_at, endpoint.disabled_reason = now, reason
+    await _give_up(session, DeliveryRow.endpoint_id == endpoint.id)
 
 
 async def silence(session: AsyncSession, owner: str, now: float, reason: str) -> int:

@@ -33,12 +33,12 @@ _GRACE_SECONDS = 24 * 3600.0  # for which an old secret may go on signing
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to be changed of an endpoint; None leaves it as it is. `enabled` turns a disabled one on again."""
+    """What is to be changed of an endpoint; None leaves it as it is. `enabled` False gives up what is on its way."""
 
     name: str | None = None
     url: str | None = None
     event_types: list[str] | None = None
-    enabled: bool = False
+    enabled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,14 @@ class Webhooks:
             await self.check(owner, changes.url, "url")
 
         async def work(session: AsyncSession) -> None:
+            await self.database.hold(session, "deliveries")  # none are claimed meanwhile, in another order
             await webhooks.lock_endpoint(session, endpoint_id)
             row = await _find(session, owner, endpoint_id)
             asked = (changes.name or row.name, changes.url or row.url, changes.event_types or row.event_types)
-            if changes.enabled and row.disabled_at is not None:
+            if changes.enabled is True and row.disabled_at is not None:
                 row.disabled_at, row.disabled_reason, row.failing_since, row.failed_at = None, None, None, None
+            elif changes.enabled is False and row.disabled_at is None:
+                await webhooks.disable(session, row, self.clock(), "It was disabled by hand.")
             elif asked == (row.name, row.url, row.event_types):
                 return
             row.name, _, row.event_types = asked
@@ -124,7 +127,7 @@ class Webhooks:
             await session.flush()
 
         await self.database.write(work)
-        given = [name for name, value in asdict(changes).items() if value]
+        given = [name for name, value in asdict(changes).items() if value is not None]
         audit("webhook_endpoint.update", who=owner, target=endpoint_id, changed=given)
         return await self.get(owner, endpoint_id)
 

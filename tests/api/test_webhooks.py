@@ -165,6 +165,22 @@ def test_a_test_event_is_sent_at_once_and_its_status_told(sdk: OpenAI, receiver:
         sdk.webhooks.test(made.id, event_type="video.completed")
 
 
+def test_an_endpoint_is_disabled_and_enabled_by_its_status(http: httpx.Client, receiver: Receiver) -> None:
+    asked = {"name": "a", "url": receiver.url(), "event_types": TYPES}
+    path = f"/v1/webhook_endpoints/{http.post('/v1/webhook_endpoints', json=asked).json()['id']}"
+    disabled = http.post(path, json={"status": "disabled"}).json()
+    schemas.Endpoint.model_validate(disabled, strict=True)
+    assert (disabled["status"], disabled["disabled_reason"]) == ("disabled", "It was disabled by hand.")
+    end_video(http)
+    assert http.get(f"{path}/deliveries").json()["data"] == []
+    assert error_of(http.post(path, json={"status": "asleep"})) == (400, "invalid_value", "status")
+    enabled = http.post(path, json={"status": "enabled"}).json()
+    assert (enabled["status"], enabled["disabled_at"], enabled["disabled_reason"]) == ("enabled", None, None)
+    video_id = end_video(http)
+    (got,) = receiver.wait(1)
+    assert got.event["data"]["id"] == video_id
+
+
 def test_a_secret_is_shown_when_it_is_made_and_never_again(
     http: httpx.Client, sdk: OpenAI, receiver: Receiver, capfd: pytest.CaptureFixture[str]
 ) -> None:

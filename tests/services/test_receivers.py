@@ -55,6 +55,32 @@ async def test_410_disables_an_endpoint_and_gives_up_what_was_on_its_way(bench: 
     assert (await log_of(bench))[0].row.state == "delivered"
 
 
+async def test_an_endpoint_that_its_owner_disabled_is_told_nothing_until_it_is_enabled(
+    bench: Bench, receiver: Receiver
+) -> None:
+    endpoint = await add_endpoint(bench, receiver.url())
+    webhooks = webhooks_of(bench)
+    await end_video(bench)
+    claim = Claim("bench", bench.clock(), 30.0, 100)
+    (under_way,) = await bench.database.write(partial(bench.delivering.claim, claim=claim))
+    found = await webhooks.update(OWNER, endpoint.id, Changes(name="quiet", enabled=False))
+    told = (found.name, found.disabled_at, found.disabled_reason)
+    assert told == ("quiet", bench.clock(), "It was disabled by hand.")
+    await bench.delivering.deliver(under_way)
+    await end_video(bench)
+    assert await deliver(bench) == 0
+    (given_up,) = await log_of(bench)
+    assert (given_up.row.state, given_up.row.run_at) == ("failed", None)
+    bench.clock.now += HOUR
+    assert (await webhooks.update(OWNER, endpoint.id, Changes(enabled=False))).disabled_at == told[1]
+    with pytest.raises(GatewayError, match="disabled"):
+        await webhooks.resend(OWNER, given_up.id)
+    await webhooks.update(OWNER, endpoint.id, Changes(enabled=True))
+    await webhooks.resend(OWNER, given_up.id)
+    assert await deliver(bench) == 1
+    assert (await log_of(bench))[0].row.state == "delivered"
+
+
 async def days_of_failures(bench: Bench, days: int, receiver: Receiver, successes: frozenset[int]) -> None:
     """End a video every day; the receiver fails but on the days of `successes`."""
     for day in range(days):
