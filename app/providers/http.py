@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from app.domain.plain import Json
 
-_PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=5.0)  # seconds
+_PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=5.0)  # seconds without a byte
+_READ_SECONDS = 120.0  # for the whole of an answer: one may also come a byte a minute
 _ANSWER_LIMIT = 4 << 20  # bytes
 _CHUNK = 256 << 10  # bytes of a file that are in memory at a time
 _SHOWN = 500  # characters of an answer that messages quote
@@ -130,11 +131,14 @@ class Http:
             sent["content-length"] = str(content.size)
         body = content.chunks() if isinstance(content, FilePart) else content
         try:
-            async with self._client.stream(method, url, content=body, headers=sent) as answer:
+            async with (
+                self._client.stream(method, url, content=body, headers=sent) as answer,
+                asyncio.timeout(_READ_SECONDS),
+            ):
                 return await _read(answer, longest, self._keys)
         except _UNSENT as error:
             raise Transient(f"cannot reach {origin(url)}: {error or type(error).__name__}") from error
-        except (httpx.HTTPError, _TooLongError) as error:
+        except (httpx.HTTPError, _TooLongError, TimeoutError) as error:
             what = f"no usable answer from {origin(url)}: {error or type(error).__name__}"
             raise Indeterminate(what) if paid else Transient(what) from error
 

@@ -63,6 +63,17 @@ SUBMITS = [
 ]
 
 
+async def test_a_paid_answer_that_comes_a_byte_at_a_time_is_not_waited_for_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_READ_SECONDS", 1.0)
+    bench.fake.rules.add(Rule(on="submit", do=do.drip(60)))
+    async with bench.provider() as fal:
+        with pytest.raises(Indeterminate):
+            await fal.submit(ORDER)
+    assert len(bench.ledger.paid()) == 1
+
+
 @pytest.mark.parametrize(("what", "error", "code", "paid"), SUBMITS)
 async def test_a_submit_that_is_no_plain_success(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, what: do.Do, error: type[Exception], code: str | None, paid: int
