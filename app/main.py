@@ -24,6 +24,7 @@ from app.api import (
     metrics,
     models,
     pages,
+    provider_health,
     requests,
     sessions,
     submissions,
@@ -47,6 +48,7 @@ from app.services.feed import Feed
 from app.services.gauges import Build, Gauges
 from app.services.inputs import Inputs
 from app.services.library import Library
+from app.services.health import Health
 from app.services.link_secrets import LinkSecrets
 from app.services.links import Links
 from app.services.pace import Pace
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from app.config import Settings
     from app.db.session import Database
     from app.startup import Role
+    from app.services.health import Breaking
 
 log = structlog.get_logger()
 
@@ -148,6 +151,7 @@ def _add_routes(app: FastAPI) -> None:
         submissions,
         webhooks,
         callbacks,
+        provider_health,
         input_links,
     ):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
@@ -221,6 +225,8 @@ async def _services(
     requests_log = RequestLog(database, settings.request_log_seconds)
     router = Router(known, tuple(providers), settings.default_model)
     planner = Planner(database, router, inputs, pace, settings.routing)
+    gauges = Gauges(database, breakers, feed, tally, build, tuple(providers))
+    breaking: Breaking = "none" if role == "api" else "process" if database.shared else "gateway"
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
     check_access(settings, guarded=accounts.guarded)
@@ -243,7 +249,8 @@ async def _services(
         link_secrets=link_secrets,
         store=store,
         database=database,
-        gauges=Gauges(database, breakers, feed, tally, build, tuple(providers)),
+        gauges=gauges,
+        health=Health(database, providers, breakers, gauges, clock, breaking),
         metrics_key=settings.metrics_key,
         catalogue=known,
         providers=providers,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.services.feed import Feed
     from app.services.gauges import Gauges
     from app.services.library import Library
+    from app.services.health import Health
     from app.services.link_secrets import LinkSecrets
     from app.services.links import Links
     from app.services.planning import Planner
@@ -69,6 +70,7 @@ class Gateway:
     gauges: Gauges
     metrics_key: str | None
     catalogue: Catalogue
+    health: Health
     providers: dict[str, Provider]
     public_url: str | None
     names: frozenset[str]

@@ -1,7 +1,6 @@
 """The census: what waits, what is flagged, what was spent; asked whenever somebody reads the metrics.
 
-Each statement costs what is live or flagged, not what there ever was, but for the failed outputs behind the flagged
-submissions.
+Each statement costs what is live or flagged, not what there ever was.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import func, select
 
-from app.db import budgets, deliveries, outputs
-from app.db.tables import DeliveryRow, LedgerRow, OutputRow, SubmissionRow
-from app.domain.jobs import LIVE, State
+from app.db import budgets, deliveries, flagged, outputs
+from app.db.tables import DeliveryRow, LedgerRow, OutputRow
+from app.domain.jobs import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +72,7 @@ async def take(session: AsyncSession, now: float, spent: Spent) -> Census:
     return Census(
         waiting={**{state: counted.get(state, 0) for state in states}, **more},
         due={name: moment for name, moment in since.items() if moment is not None},
-        flagged=await _flagged(session),
+        flagged=await flagged.count(session),
         nearly_spent=await budgets.nearly_spent(session, now),
         costs=_sum(spent.costs, newest),
         spent=spent,
@@ -90,17 +89,6 @@ def _first_due(leases: Leases, which: ColumnElement[bool], now: float) -> Scalar
 async def _count(session: AsyncSession, queue: tuple[Leases, ColumnElement[bool]]) -> int:
     leases, which = queue
     return int(await session.scalar(select(func.count()).select_from(leases.table).where(which)) or 0)
-
-
-async def _flagged(session: AsyncSession) -> int:
-    """Count what `flagged.list_page` lists."""
-    flagged = (
-        select(func.count())
-        .select_from(SubmissionRow)
-        .join(OutputRow, OutputRow.id == SubmissionRow.output_id)
-        .where(SubmissionRow.phase == "submitting", OutputRow.state == State.FAILED)
-    )
-    return int(await session.scalar(flagged) or 0)
 
 
 async def _frozen(session: AsyncSession, now: float, spent: Spent) -> Spent:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, func, literal, select, tuple_
+from sqlalchemy.orm import aliased
 
 from app.db.settlement import settle
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.domain.plain import Json
+
+# What makes a submission flagged. The phase is written out, for only so does a database see that the index of the
+# unanswered ones has them all; the state is a subquery, so that SQLite does not begin with every failed output.
+_OUTPUT = aliased(OutputRow)
+_STATE = select(_OUTPUT.state).where(_OUTPUT.id == SubmissionRow.output_id).correlate(SubmissionRow).scalar_subquery()
+_FLAGGED = and_(SubmissionRow.phase == literal("submitting", literal_execute=True), _STATE == State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ async def list_page(session: AsyncSession, page: Page) -> tuple[list[Submission]
     """Return a page of submissions, newest first, and whether more follow; an unknown `after` is the end."""
     statement = _all()
     if page.flagged:
-        statement = statement.where(SubmissionRow.phase == "submitting", OutputRow.state == State.FAILED)
+        statement = statement.where(_FLAGGED)
     if page.after is not None:
         cursor = await session.get(SubmissionRow, page.after)
         if cursor is None:
@@ -76,6 +83,11 @@ async def list_page(session: AsyncSession, page: Page) -> tuple[list[Submission]
     statement = statement.order_by(SubmissionRow.intent_at.desc(), SubmissionRow.id.desc())
     rows = (await session.execute(statement.limit(page.limit + 1))).all()
     return [Submission(*row) for row in rows[: page.limit]], len(rows) > page.limit
+
+
+async def count(session: AsyncSession) -> int:
+    """Count the flagged ones, at the cost of those that nobody has answered."""
+    return int(await session.scalar(select(func.count()).select_from(SubmissionRow).where(_FLAGGED)) or 0)
 
 
 async def get(session: AsyncSession, submission_id: str) -> Submission | None:

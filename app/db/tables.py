@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueConstraint, false
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, MetaData, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.domain.plain import Json  # noqa: TC001 - SQLAlchemy reads the annotations when the classes are made
+
+_ENDED = text("completed_at IS NOT NULL")
+_UNANSWERED = text("phase = 'submitting'")
+_DELETED = text("deleted_at IS NOT NULL")
 
 
 class Base(DeclarativeBase):
@@ -155,6 +159,12 @@ class OutputRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
+        Index(
+            "ix_outputs_ended",
+            *("completed_at", "provider", "state", "error_code", "started_at"),
+            sqlite_where=_ENDED,
+            postgresql_where=_ENDED,
+        ),
     owner: Mapped[str] = mapped_column(server_default="")
     index: Mapped[int]
     state: Mapped[str]
@@ -198,7 +208,16 @@ class SubmissionRow(Base):
     """
 
     __tablename__ = "submissions"
-    __table_args__ = (UniqueConstraint("output_id", "attempt"), Index(None, "intent_at", "id"))
+    __table_args__ = (
+        UniqueConstraint("output_id", "attempt"),
+        Index(None, "intent_at", "id"),
+        Index(
+            "ix_submissions_unanswered",
+            *("intent_at", "id"),
+            sqlite_where=_UNANSWERED,
+            postgresql_where=_UNANSWERED,
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     output_id: Mapped[str] = mapped_column(ForeignKey("outputs.id"))

@@ -177,6 +177,15 @@ class Checks(Protocol):
 
 
 @runtime_checkable
+class TellsBalance(Protocol):
+    """A provider that tells what is left of the operator's account."""
+
+    async def balance(self) -> float | None:
+        """Return it in dollars, None where the answer does not say. Raises ProviderError."""
+        ...
+
+
+@runtime_checkable
 class Cancels(Protocol):
     """A provider that can stop an operation, or forget a finished one."""
 

@@ -7,7 +7,7 @@ more work than it takes at once says nothing about whether it works for others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,15 @@ class _Circuit:
     failures: int = 0
     closed_again_at: float = 0.0
     probe: str | None = None  # who is trying it while it is half open
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a breaker stands: after how many faults in a row, and the seconds until an open one lets a probe through."""
+
+    state: Literal["closed", "open", "half_open"]
+    failures: int
+    wait: float
 
 
 class Breakers:
@@ -50,6 +59,14 @@ class Breakers:
         """Return the seconds until an open breaker lets a probe through."""
         circuit = self._circuits.get(provider)
         return 0.0 if circuit is None else max(0.0, circuit.closed_again_at - self._clock())
+
+    def standing(self, provider: str) -> Standing:
+        """Tell how its breaker stands: half open once a probe may try it, or does."""
+        circuit = self._circuits.get(provider, _Circuit())
+        if circuit.failures < _FAILURES:
+            return Standing("closed", circuit.failures, 0.0)
+        resting = circuit.probe is None and self._clock() < circuit.closed_again_at
+        return Standing("open" if resting else "half_open", circuit.failures, self.wait(provider))
 
     def failed(self, provider: str) -> None:
         """Count a fault of the provider."""

@@ -72,7 +72,7 @@ class Gauges:
 
     async def exposition(self) -> bytes:
         """Write everything in Prometheus' text format. Where the database does not answer, what it knows is missing."""
-        known = await self._census()
+        known = await self.census()
         families = [
             *self._own(),
             _gauge("reelgate_database_up", "1 if the database has answered this very scrape.", known is not None),
@@ -84,7 +84,8 @@ class Gauges:
         # Thousands of lines take tens of milliseconds, for which no request shall wait.
         return await asyncio.to_thread(lambda: generate_latest(metrics.REGISTRY) + generate_latest(now))
 
-    async def _census(self) -> Census | None:
+    async def census(self) -> Census | None:
+        """Count what is in the database, or tell what was counted seconds ago; None where it does not answer."""
         async with self._one_at_a_time:
             if self._last is not None and time.monotonic() - self._last[0] < _FRESH_SECONDS:
                 return self._last[1]

@@ -43,6 +43,7 @@ ROUTES = [
     ("DELETE", "/v1/keys/key_1"),
     ("GET", "/v1/balance"),
     ("GET", "/v1/usage"),
+    ("GET", "/v1/providers"),
     ("GET", "/v1/submissions"),
     ("GET", "/v1/submissions/sub_1"),
     ("POST", "/v1/submissions/sub_1/resolve"),

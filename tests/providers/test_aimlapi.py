@@ -22,6 +22,7 @@ from app.providers.base import (
     Placed,
     PlacesInputs,
     Succeeded,
+    TellsBalance,
     Transient,
     Unfit,
 )
@@ -282,3 +283,17 @@ async def test_the_check_tells_the_balance_and_spends_nothing(fake: FakeAimlApi,
             await provider.check()
         assert await provider.check() == "the key works; the balance is not told"
     assert fake.ledger.paid() == []
+
+
+async def test_the_balance_is_told_as_a_number_also_where_there_is_none_left(fake: FakeAimlApi, url: str) -> None:
+    async with opened(url) as provider, opened(url, "wrong") as stranger:
+        assert isinstance(provider, TellsBalance)
+        assert isinstance(stranger, TellsBalance)
+        fake.balance = 0.25
+        assert await provider.balance() == 0.25
+        fake.balance = 0
+        assert await provider.balance() == 0
+        fake.rules.add(Rule(on="other", do=answer(200, {})))
+        assert await provider.balance() is None
+        with pytest.raises(Misconfigured):
+            await stranger.balance()

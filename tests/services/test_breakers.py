@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.services.breakers import Breakers
+from app.services.breakers import Breakers, Standing
 from tests.services.bench import Clock
 
 
@@ -112,3 +112,18 @@ def test_a_probe_that_failed_has_nothing_to_release(breakers: Breakers, clock: C
     fail(breakers, 1)
     breakers.released("fal", "a")
     assert not breakers.allows("fal", "b")
+
+
+def test_an_operator_is_told_how_it_stands(breakers: Breakers, clock: Clock) -> None:
+    assert breakers.standing("fal") == Standing("closed", 0, 0.0)
+    fail(breakers, 4)
+    assert breakers.standing("fal") == Standing("closed", 4, 0.0)
+    fail(breakers, 1)
+    clock.now += 10
+    assert breakers.standing("fal") == Standing("open", 5, 20.0)
+    clock.now += 20
+    assert breakers.standing("fal") == Standing("half_open", 5, 0.0)
+    breakers.allows("fal", "a")
+    assert breakers.standing("fal") == Standing("half_open", 5, 30.0)
+    breakers.worked("fal")
+    assert breakers.standing("fal") == Standing("closed", 0, 0.0)

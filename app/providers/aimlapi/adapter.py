@@ -27,6 +27,7 @@ import structlog
 from app.providers import payload
 from app.providers.aimlapi.lookup import find
 from app.providers.aimlapi.replies import (
+    describe_balance,
     read_accepted,
     read_balance,
     read_refusal,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from app.domain.jobs import Operation
     from app.domain.plain import Json
     from app.providers.base import Failed, Input, Order, Pending, Sent, Succeeded
+    from app.providers.http import Reply
 
 _GENERATIONS = "/v2/video/generations"
 _BILLING = "/v2/billing"
@@ -112,14 +114,22 @@ class AimlApiProvider:
 
     async def check(self) -> str:
         """Ask for the balance, which costs nothing."""
-        reply = await self._http.send("GET", self._url + _BILLING)
-        if not reply.ok:
-            raise read_trouble(reply)
-        return read_balance(reply)
+        return describe_balance(read_balance(await self._billing()))
+
+    async def balance(self) -> float | None:
+        """Ask what is left."""
+        left = read_balance(await self._billing())
+        return None if left is None else float(left)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+    async def _billing(self) -> Reply:
+        reply = await self._http.send("GET", self._url + _BILLING)
+        if not reply.ok:
+            raise read_trouble(reply)
+        return reply
 
 
 def build_payload(order: Order) -> dict[str, Json]:

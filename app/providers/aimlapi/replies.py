@@ -128,9 +128,13 @@ def unknown_word(reply: Reply) -> str | None:
     return None if word in _RUNNING | _DONE | _FAILED else word or "(none)"
 
 
-def read_balance(reply: Reply) -> str:
+def read_balance(reply: Reply) -> Decimal | None:
+    """Return the balance in dollars, if it is told."""
+    return _decimal(reply.entry("current_balance"))
+
+
+def describe_balance(balance: Decimal | None) -> str:
     """Say the balance in one line. Raises Misconfigured when there is none left."""
-    balance = _decimal(reply.entry("current_balance"))
     if balance is None:
         return "the key works; the balance is not told"
     line = f"balance ${balance:.2f}"

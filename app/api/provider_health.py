@@ -1,0 +1,87 @@
+"""/providers: how each provider does, and what waits, for admins."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from app.api import docs
+from app.api import provider_schemas as schemas
+from app.api.deps import Admin, Services
+from app.db.census import DELIVERY
+from app.db.provider_health import Submits
+from app.domain.plain import Json
+from app.services.breakers import Standing
+from app.services.health import WINDOW, Left, ProviderHealth, Report
+
+router = APIRouter(tags=["health"])
+
+_SHOWN_CODES = 5
+
+
+@router.get("/providers", response_model=schemas.ProviderList, responses=docs.errors("permission_denied"))
+async def list_providers(gateway: Services, _admin: Admin) -> JSONResponse:
+    """Tell how each provider has done in the last day and is just now, and what waits in the queues."""
+    report = await gateway.health.report()
+    data: list[Json] = [_provider(each, place) for place, each in enumerate(report.providers, 1)]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": data,
+            "queue": _queue(report),
+            "breakers": report.breaking,
+            "window_seconds": int(WINDOW),
+        }
+    )
+
+
+def _provider(found: ProviderHealth, order: int) -> dict[str, Json]:
+    """Build the public object (`schemas.ProviderObject`)."""
+    ends, rate = found.ends, found.success_rate
+    return {
+        "id": found.name,
+        "object": "provider",
+        "name": found.title,
+        "order": order,
+        "breaker": None if found.breaker is None else _breaker(found.breaker),
+        "success_rate": None if rate is None else round(rate, 4),
+        "completed": ends.completed,
+        "failed": ends.failed.total(),
+        "median_seconds": ends.quantile(0.5),
+        "p95_seconds": ends.quantile(0.95),
+        "submits": _submits(found.submits),
+        "recent": _submits(found.recent),
+        "failures": [{"code": code, "count": count} for code, count in ends.failed.most_common(_SHOWN_CODES)],
+        "balance": None if found.balance is None else _balance(found.balance),
+    }
+
+
+def _breaker(found: Standing) -> dict[str, Json]:
+    return {"state": found.state, "failures": found.failures, "retry_in_seconds": round(found.wait, 3)}
+
+
+def _balance(found: Left) -> dict[str, Json]:
+    return {"amount": found.amount, "currency": "usd", "checked_at": int(found.at)}
+
+
+def _submits(found: Submits) -> dict[str, Json]:
+    return {"accepted": found.accepted, "refused": found.refused, "unknown": found.unknown}
+
+
+def _queue(report: Report) -> dict[str, Json]:
+    """Build the public object (`schemas.Queue`)."""
+    census, oldest = report.census, report.oldest_queued
+    states: list[Json] = [
+        {
+            "state": "webhooks" if state == DELIVERY else state,
+            "count": count,
+            "overdue_seconds": round(max(0.0, report.at - census.due.get(state, report.at)), 3),
+        }
+        for state, count in census.waiting.items()
+    ]
+    return {
+        "states": states,
+        "oldest_queued_seconds": None if oldest is None else round(max(0.0, report.at - oldest), 3),
+        "flagged_submissions": census.flagged,
+        "nearly_spent_budgets": census.nearly_spent,
+    }

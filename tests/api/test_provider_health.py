@@ -1,0 +1,164 @@
+"""/providers: what an operator is told of each provider and of the queues, by a gateway in front of the fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.api import provider_schemas as schemas
+from app.services import health
+from tests.api.holders import client, holder
+from tests.api.waiting import two_replicas
+from tests.failover.system import System
+from tests.upstreams.behaviour import Rule, accept_then, answer, cut, fail, never
+from tests.upstreams.xai_errors import error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import httpx
+
+    from tests.serving import Running
+
+ADMIN_KEY = "an-admin-key-of-the-health-tests"
+BUSY = answer(429, error("resource-exhausted", "Too many requests"), {"retry-after": "300"})
+NAMES = {"fal": "fal.ai", "aimlapi": "AI/ML API", "xai": "xAI"}
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """Three fakes and a gateway in front of them that counts anew whenever it is asked."""
+    monkeypatch.setattr(health, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("app.services.gauges._FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_BALANCE_SECONDS", 0.0)
+    with ExitStack() as stack:
+        yield System(tmp_path, stack, monkeypatch)
+
+
+def report(http: httpx.Client) -> dict[str, Any]:
+    """Ask how everything is."""
+    answered = http.get("/v1/providers")
+    assert answered.status_code == 200, answered.text
+    schemas.ProviderList.model_validate_json(answered.text)
+    found: dict[str, Any] = answered.json()
+    return found
+
+
+def provider(system: System, name: str) -> dict[str, Any]:
+    """Ask how one provider is."""
+    found: dict[str, Any] = next(each for each in report(system.gateway.http)["data"] if each["id"] == name)
+    return found
+
+
+def counts(system: System) -> dict[str, int]:
+    """Ask how many are in each state."""
+    return {each["state"]: each["count"] for each in report(system.gateway.http)["queue"]["states"]}
+
+
+def test_every_provider_tells_how_its_outputs_ended_in_the_order_of_preference(system: System) -> None:
+    system.misbehave("xai", Rule(on="job", do=fail(error_type="internal_error", error="Sorry."), skip=2))
+    for _one in range(3):
+        system.wait(system.create(model="xai/grok-imagine-video"))
+    found = report(system.gateway.http)
+    assert [(each["id"], each["name"], each["order"]) for each in found["data"]] == [
+        (name, title, place) for place, (name, title) in enumerate(NAMES.items(), 1)
+    ]
+    fal, xai = found["data"][0], found["data"][2]
+    assert (xai["completed"], xai["failed"], xai["success_rate"]) == (2, 1, pytest.approx(2 / 3, abs=1e-4))
+    assert xai["failures"] == [{"code": "provider_error", "count": 1}]
+    assert xai["submits"] == xai["recent"] == {"accepted": 3, "refused": 0, "unknown": 0}
+    assert 0 < xai["median_seconds"] <= xai["p95_seconds"] < 60
+    assert (fal["success_rate"], fal["median_seconds"], fal["failures"]) == (None, None, [])
+    assert (found["breakers"], found["window_seconds"]) == ("gateway", 86_400)
+    system.advance(700)
+    assert provider(system, "xai")["recent"] == {"accepted": 0, "refused": 0, "unknown": 0}
+    system.advance(86_400)
+    assert provider(system, "xai")["completed"] == 0
+
+
+def test_what_a_caller_did_counts_as_no_failure_of_the_provider(system: System) -> None:
+    system.wait(system.create(model="fal/grok-imagine-video"))
+    system.misbehave("fal", Rule(on="job", do=never()))
+    video_id = system.create(model="fal/grok-imagine-video")
+    system.until(lambda: system.get(video_id)["status"] == "in_progress")
+    system.gateway.http.post(f"/v1/videos/{video_id}/cancel").raise_for_status()
+    fal = provider(system, "fal")
+    assert (fal["success_rate"], fal["failed"], fal["failures"]) == (1, 1, [{"code": "cancelled", "count": 1}])
+
+
+def test_a_provider_that_keeps_failing_is_told_as_left_alone_and_then_as_tried(system: System) -> None:
+    system.misbehave("fal", Rule(on="submit", do=answer(503), times=None))
+    system.create(n=5)
+    system.until(lambda: provider(system, "fal")["breaker"]["failures"] == 5)
+    found = provider(system, "fal")
+    assert (found["breaker"]["state"], found["breaker"]["failures"]) == ("open", 5)
+    assert 0 < found["breaker"]["retry_in_seconds"] <= 30
+    assert found["recent"]["accepted"] == 0
+    assert found["recent"]["unknown"] == 5
+    assert provider(system, "aimlapi")["breaker"] == {"state": "closed", "failures": 0, "retry_in_seconds": 0}
+    system.advance(31)
+    assert provider(system, "fal")["breaker"]["state"] == "half_open"
+
+
+def test_the_queues_their_oldest_and_the_flagged_are_told(system: System) -> None:
+    system.settings["settle_seconds"] = 0
+    system.start(providers=("xai",))
+    system.misbehave("xai", Rule(on="submit", do=accept_then(cut(reset=True))))
+    lost = system.outlast(system.create())
+    assert lost["error"]["code"] == "submission_unknown"
+    assert report(system.gateway.http)["queue"]["flagged_submissions"] == 1
+    assert provider(system, "xai")["submits"]["unknown"] == 1
+    system.misbehave("xai", Rule(on="submit", do=BUSY, times=None))
+    system.create()
+    system.until(lambda: system.arrived("xai") == 2 and counts(system)["queued"] == 1)
+    system.clock.ahead += 100
+    queue = report(system.gateway.http)["queue"]
+    assert 100 <= queue["oldest_queued_seconds"] < 160
+    assert {each["state"] for each in queue["states"]} == {
+        *("queued", "submitting", "running", "storing", "cleanup", "webhooks")
+    }
+
+
+def test_the_balance_is_told_where_the_provider_tells_it_and_nobody_waits_long_for_it(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_PATIENCE_SECONDS", 0.2)
+    system.aimlapi.balance = 12.5
+    told = provider(system, "aimlapi")["balance"]
+    assert (told["amount"], told["currency"]) == (12.5, "usd")
+    assert provider(system, "fal")["balance"] is None
+
+    async def hang() -> float:
+        await asyncio.sleep(3600)
+        return 0.0
+
+    monkeypatch.setattr(system.gateway.app.state.gateway.providers["aimlapi"], "balance", hang)
+    assert provider(system, "aimlapi")["balance"] == told, "what it said last"
+    assert system.gateway.http.get("/v1/providers").elapsed.total_seconds() < 10
+
+
+def test_a_wrong_key_at_the_provider_leaves_the_balance_untold(system: System) -> None:
+    system.aimlapi.key = "another"
+    assert provider(system, "aimlapi")["balance"] is None
+
+
+@pytest.mark.parametrize("role", ["member", "reader"])
+def test_only_admins_are_told(start_gateway: Callable[..., Running], role: str) -> None:
+    gateway = start_gateway(admin_key=ADMIN_KEY)
+    with client(gateway, ADMIN_KEY) as boss, holder(gateway, boss, role=role) as other:
+        assert [each["id"] for each in report(boss)["data"]] == ["local"]
+        refused = other.get("/v1/providers")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "permission_denied")
+
+
+def test_of_several_replicas_each_says_whose_breakers_it_tells(tmp_path: Path, postgres_url: str) -> None:
+    with two_replicas(tmp_path, postgres_url) as (works, answers):
+        working, answering = report(works.gateway.http), report(answers.http)
+    assert working["breakers"] == "process"
+    assert working["data"][0]["breaker"]["state"] == "closed"
+    assert answering["breakers"] == "none"
+    assert answering["data"][0]["breaker"] is None

@@ -1,0 +1,133 @@
+"""How providers did is counted from what the outputs and submissions say, by an index, on both databases."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from app.db import flagged, provider_health
+from app.db.provider_health import Submits
+from app.db.tables import OutputRow, SubmissionRow
+from app.domain.jobs import State
+from tests.db.rows import add_video
+from tests.performance.statements import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.provider_health import Ends
+    from app.db.session import Database
+
+NOW = 1_800_000_000.0
+DAY = 86400.0
+
+
+async def end(
+    database: Database, video_id: str, *, provider: str = "fal", took: float | None = None, code: str | None = None
+) -> None:
+    """Add an output that ends now, after so many seconds at the provider."""
+
+    async def work(session: AsyncSession) -> None:
+        await add_video(session, video_id, 1, NOW - 3600, State.FAILED if code else State.COMPLETED)
+        values = {"provider": provider, "completed_at": NOW, "error_code": code}
+        begun = {"started_at": None if took is None else NOW - took}
+        await session.execute(update(OutputRow).where(OutputRow.video_id == video_id).values(**values, **begun))
+
+    await database.write(work)
+
+
+async def send(database: Database, number: int, phase: str, at: float, provider: str = "fal") -> None:
+    """Add a submission that was sent at a moment."""
+
+    async def work(session: AsyncSession) -> None:
+        await add_video(session, f"video_{number}", 1, at, State.FAILED)
+        fields = {"id": f"sub_{number}", "output_id": f"video_{number}-0", "phase": phase, "provider": provider}
+        session.add(SubmissionRow(attempt=1, intent_at=at, **fields))
+
+    await database.write(work)
+
+
+async def ended(database: Database, since: float = NOW - DAY) -> Mapping[str, Ends]:
+    async with database.read() as session:
+        return await provider_health.ends(session, since)
+
+
+async def test_ends_are_counted_by_provider_and_code_and_only_since_the_moment(database: Database) -> None:
+    for number in range(3):
+        await end(database, f"video_{number}", took=10)
+    for number, code in enumerate(("timeout", "timeout", "cancelled")):
+        await end(database, f"video_f{number}", code=code, took=5)
+    await end(database, "video_x", provider="xai", code="provider_error")
+    await database.write(partial(add_video, video_id="video_live", outputs=2, now=NOW))
+    found = await ended(database)
+    assert {name: (each.completed, dict(each.failed)) for name, each in found.items()} == {
+        "fal": (3, {"timeout": 2, "cancelled": 1}),
+        "xai": (0, {"provider_error": 1}),
+    }
+    assert await ended(database, NOW + 1) == {}
+
+
+async def test_the_median_and_the_95th_percentile_are_those_of_the_completed_ones(database: Database) -> None:
+    for number in range(20):
+        await end(database, f"video_{number}", took=10.0 + number)
+    await end(database, "video_failed", took=500, code="timeout")
+    await end(database, "video_odd")  # nobody wrote down when it was taken
+    found = (await ended(database))["fal"]
+    assert found.quantile(0.5) == pytest.approx(19, abs=0.1)
+    assert found.quantile(0.95) == pytest.approx(28, abs=0.1)
+    assert found.completed == 21
+    await end(database, "video_x", provider="xai", code="timeout")
+    assert (await ended(database))["xai"].quantile(0.5) is None
+
+
+async def test_submits_are_counted_by_what_became_of_them(database: Database) -> None:
+    for number, phase in enumerate(("accepted", "accepted", "refused", "submitting", "charged", "not_charged")):
+        await send(database, number, phase, NOW)
+    await send(database, 9, "accepted", NOW - DAY - 1)
+    await send(database, 10, "refused", NOW, provider="xai")
+    async with database.read() as session:
+        found = await provider_health.submits(session, NOW - DAY)
+    assert found == {"fal": Submits(accepted=2, refused=1, unknown=3), "xai": Submits(refused=1)}
+
+
+async def test_the_oldest_queued_video_is_known_even_while_its_output_rests(database: Database) -> None:
+    async def oldest() -> float | None:
+        async with database.read() as session:
+            return await provider_health.oldest_queued(session)
+
+    assert await oldest() is None
+    for number, age in enumerate((60, 900, 5)):
+        await database.write(partial(add_video, video_id=f"video_{number}", outputs=1, now=NOW - age))
+    later = update(OutputRow).where(OutputRow.id == "video_1-0").values(run_at=NOW + 600)
+    await database.write(lambda session: session.execute(later))
+    assert await oldest() == NOW - 900
+
+
+async def test_what_is_read_often_is_found_by_an_index_however_much_there_is(sqlite: Database) -> None:
+    with counted() as seen:
+        async with sqlite.read() as session:
+            await provider_health.ends(session, NOW)
+            await provider_health.submits(session, NOW)
+            await provider_health.oldest_queued(session)
+            await flagged.count(session)
+            await flagged.list_page(session, flagged.Page())
+    plans = []
+    async with sqlite.read() as session:
+        connection = await session.connection()
+        for statement in seen:
+            asked = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters)
+            plans.append("; ".join(row[-1] for row in asked))
+    expected = (
+        "SEARCH outputs USING COVERING INDEX ix_outputs_ended (completed_at>?)",
+        "SEARCH submissions USING INDEX ix_submissions_intent_at_id (intent_at>?)",
+        "SEARCH outputs USING INDEX ix_outputs_state_run_at (state=?)",
+        "ix_submissions_unanswered",
+        "ix_submissions_unanswered",
+    )
+    for plan, part in zip(plans, expected, strict=True):
+        assert part in plan, plan
