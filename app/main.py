@@ -46,9 +46,9 @@ from app.services.context import Context
 from app.services.engine import Engine
 from app.services.feed import Feed
 from app.services.gauges import Build, Gauges
+from app.services.health import Health
 from app.services.inputs import Inputs
 from app.services.library import Library
-from app.services.health import Health
 from app.services.link_secrets import LinkSecrets
 from app.services.links import Links
 from app.services.pace import Pace
@@ -85,8 +85,8 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.db.session import Database
-    from app.startup import Role
     from app.services.health import Breaking
+    from app.startup import Role
 
 log = structlog.get_logger()
 
@@ -149,9 +149,9 @@ def _add_routes(app: FastAPI) -> None:
         usage,
         requests,
         submissions,
+        provider_health,
         webhooks,
         callbacks,
-        provider_health,
         input_links,
     ):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
@@ -223,10 +223,10 @@ async def _services(
     feed = Feed(database)
     build = Build(health.VERSION, role, "postgres" if database.shared else "sqlite")
     requests_log = RequestLog(database, settings.request_log_seconds)
-    router = Router(known, tuple(providers), settings.default_model)
-    planner = Planner(database, router, inputs, pace, settings.routing)
     gauges = Gauges(database, breakers, feed, tally, build, tuple(providers))
     breaking: Breaking = "none" if role == "api" else "process" if database.shared else "gateway"
+    router = Router(known, tuple(providers), settings.default_model)
+    planner = Planner(database, router, inputs, pace, settings.routing)
     accounts = Accounts(database, clock, settings.admin_key, required=settings.auth == "on")
     await accounts.load()
     check_access(settings, guarded=accounts.guarded)

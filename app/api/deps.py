@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from app.services.engine import Engine
     from app.services.feed import Feed
     from app.services.gauges import Gauges
-    from app.services.library import Library
     from app.services.health import Health
+    from app.services.library import Library
     from app.services.link_secrets import LinkSecrets
     from app.services.links import Links
     from app.services.planning import Planner
@@ -68,9 +68,9 @@ class Gateway:
     store: MediaStore
     database: Database
     gauges: Gauges
+    health: Health
     metrics_key: str | None
     catalogue: Catalogue
-    health: Health
     providers: dict[str, Provider]
     public_url: str | None
     names: frozenset[str]

@@ -155,16 +155,16 @@ class OutputRow(Base):
         UniqueConstraint("video_id", "index"),
         Index(None, "state", "run_at"),
         Index(None, "cleanup", "run_at"),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
         Index(
             "ix_outputs_ended",
             *("completed_at", "provider", "state", "error_code", "started_at"),
             sqlite_where=_ENDED,
             postgresql_where=_ENDED,
         ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"))
     owner: Mapped[str] = mapped_column(server_default="")
     index: Mapped[int]
     state: Mapped[str]
