@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve demo-providers install dev sdks test coverage provider-table thorough long crash crash-full bench check format lock clean
+.PHONY: help serve demo-providers install dev sdks test coverage provider-table pictures docs thorough long crash crash-full bench check format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ coverage: sdks ## Run the tests and measure what they cover, which takes a third
 provider-table: $(DEV) ## Write docs/provider-requests.md anew, by asking
 	$(BIN)/python -m tests.docs.provider_table
 
+pictures: $(DEV) ## Draw the pictures of the guide anew
+	$(BIN)/python -m tests.docs.pictures
+
+docs: $(DEV) ## Build the guide into site/, to be read without a network; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 thorough: $(DEV) ## Run the slower proofs: failover at every moment, what leaves for each provider
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m thorough $(ARGS)
 
@@ -58,7 +64,7 @@ bench: $(DEV) ## Measure every goal of docs/performance.md against a baseline of
 long: $(DEV) ## Run the longest proofs: a hundred races for a budget, the state machine at length; an hour
 	$(BIN)/pytest -m long $(ARGS)
 
-check: $(DEV) ## Lint, check formatting, types, layers and migrations
+check: docs ## Lint, check formatting, types, layers, migrations and the guide
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -81,7 +87,7 @@ lock: ## Pin the newest versions that pyproject.toml allows
 	rm -rf .venv-lock
 
 clean: ## Remove everything that make made; data/ stays
-	rm -rf .venv .sdk tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .alembic.sqlite3*
+	rm -rf .venv .sdk site tests/sdk/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* .alembic.sqlite3*
 	find app tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -1,35 +1,54 @@
-"""Every python, bash and javascript block of the README and the guide runs as it stands, against a real gateway."""
+"""Every python, bash and javascript block of the pages runs as it stands, here or against what it was written for."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 import pytest
+import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
+from app.domain import catalogue
 from tests.sdk.install import node_sdk
 from tests.serving import environment_without
+from tests.upstreams import aimlapi, fal
+from tests.upstreams.running import run as serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.serving import Running
 
 ROOT = Path(__file__).parent.parent.parent
-BLOCK = re.compile(r"^```(python|bash|javascript)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^```([a-z]+)(?: title="([^"\n]*)")?\n(.*?)^```', re.MULTILINE | re.DOTALL)
 WRITTEN = re.compile(r"\b[\w-]+\.(?:mp4|webp|jpg)\b")
+PRINTED = re.compile(r" # => (.+)$", re.MULTILINE)
 NEEDS = {"bash": ("curl", "jq"), "javascript": ("node", "npm"), "python": ()}
+DATA = {"json": json.loads, "yaml": yaml.safe_load, "toml": lambda text: catalogue.load(text) and tomllib.loads(text)}
+DRAWING = "text"
+# Programs of console blocks that no test can run as they stand, and why. What can run is a bash block.
+NOT_RUN = {
+    "make": "sets up an environment or takes minutes: CI runs it, and tests/test_package.py what it sets up",
+    "pip": "installs into the reader's own environment, and needs a registry",
+    "reelgate serve": "runs until it is stopped: tests/cli/test_serve.py",
+    "docker": "needs a container engine: tests/test_compose.py and test_package.py do what the files say",
+}
 
 
 class Example(NamedTuple):
-    """A block of a page."""
+    """A block of a page. One whose title begins with "Before" is for another system."""
 
     page: str
     line: int
     language: str
+    title: str
     code: str
 
     def __str__(self) -> str:
@@ -39,22 +58,43 @@ class Example(NamedTuple):
 def examples(path: Path) -> list[Example]:
     text = path.read_text()
     page = str(path.relative_to(ROOT))
-    return [Example(page, text.count("\n", 0, found.start()) + 1, *found.groups()) for found in BLOCK.finditer(text)]
+    return [Example(page, text.count("\n", 0, found.start()) + 1, *found.groups("")) for found in BLOCK.finditer(text)]
 
 
-README = examples(ROOT / "README.md")
+EVERY = [
+    example
+    for path in (*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+    for example in examples(path)
+]
+README = [example for example in EVERY if example.page == "README.md"]
 LOOP = next(example for example in README if "while true" in example.code)
 RECEIVERS = "docs/webhooks.md"  # they run until they are stopped: test_webhook_receivers.py
-GUIDE = [
-    example for path in sorted((ROOT / "docs").rglob("*.md")) for example in examples(path) if example.page != RECEIVERS
-]
+PROGRAMS = [each for each in EVERY if each.language in NEEDS and each.page != RECEIVERS and each != LOOP]
 
 
-@pytest.mark.parametrize("example", [each for each in README + GUIDE if each != LOOP], ids=str)
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[dict[str, str]]:
+    """Serve what stands in for the providers that a program calls before it is moved, by the addresses it calls."""
+    quick = fal.FakeFal(fal.Settings(queue=0.05, run=0.1))
+    with serving(quick.app) as fal_url, serving(aimlapi.FakeAimlApi(seconds=0.1).app) as aimlapi_url:
+        yield {"https://queue.fal.run": fal_url, "https://api.aimlapi.com": aimlapi_url}
+
+
+@pytest.mark.parametrize("example", [each for each in PROGRAMS if not each.title.startswith("Before:")], ids=str)
 def test_the_example_runs(example: Example, gateway: Running, tmp_path: Path) -> None:
-    output = run(example, gateway, tmp_path)
-    for name in set(WRITTEN.findall(example.code)):
-        assert (tmp_path / name).stat().st_size > 0, output
+    _check(example, tmp_path, run(example, gateway, tmp_path))
+
+
+@pytest.mark.parametrize("example", [each for each in PROGRAMS if each.title.startswith("Before:")], ids=str)
+def test_the_example_of_another_system_runs_there(
+    example: Example, elsewhere: dict[str, str], gateway: Running, tmp_path: Path
+) -> None:
+    code = example.code
+    for address, stand_in in elsewhere.items():
+        code = code.replace(address, stand_in)
+    hosts = f'hosts.QUEUE_URL_FORMAT = "{elsewhere["https://queue.fal.run"]}/"'  # no variable takes an http address
+    (tmp_path / "sitecustomize.py").write_text(f"import fal_client.client as hosts\n{hosts}\n")
+    _check(example, tmp_path, run(example._replace(code=code), gateway, tmp_path, FAL_KEY=fal.KEY))
 
 
 def test_the_polling_loop_ends_with_a_link_that_needs_no_key(gateway: Running, tmp_path: Path) -> None:
@@ -64,10 +104,34 @@ def test_the_polling_loop_ends_with_a_link_that_needs_no_key(gateway: Running, t
 
 
 def test_the_readme_has_an_example_in_every_language() -> None:
-    assert {example.language for example in README} == set(NEEDS)
+    assert {example.language for example in README} >= set(NEEDS)
 
 
-def run(example: Example, gateway: Running, folder: Path) -> str:
+@pytest.mark.parametrize("example", [each for each in EVERY if each.language not in NEEDS], ids=str)
+def test_a_block_that_is_no_program_is_data_or_a_command_that_cannot_run_here(example: Example) -> None:
+    if example.language in DATA:
+        DATA[example.language](example.code)
+    elif example.language != DRAWING:
+        assert example.language == "console", "make it bash, python, javascript or console"
+        theirs = "…" in example.code  # a value that only the reader has
+        can_run = sorted(set(programs(example)) - set(NOT_RUN))
+        assert theirs or not can_run, f"{can_run} can run: make it a bash block, or say in NOT_RUN why not"
+
+
+def test_the_list_of_programs_that_are_not_run_is_no_longer_than_needed() -> None:
+    used = {name for example in EVERY if example.language == "console" for name in programs(example)}
+    assert set(NOT_RUN) <= used
+
+
+def programs(example: Example) -> list[str]:
+    """Return the program of each command of a console block; of ours, with its command."""
+    lines = example.code.replace("\\\n", " ").splitlines()
+    words = [[word for word in line.partition("#")[0].split() if not re.match(r"[A-Z_]+=", word)] for line in lines]
+    commands = [line for line in words if line and line[0] != "export"]
+    return [" ".join(line[:2]) if line[0] == "reelgate" else line[0] for line in commands]
+
+
+def run(example: Example, gateway: Running, folder: Path, **more: str) -> str:
     """Run a block in a folder that has what the pages take for granted: an environment."""
     missing = [name for name in NEEDS[example.language] if shutil.which(name) is None]
     if missing:
@@ -83,6 +147,9 @@ def run(example: Example, gateway: Running, folder: Path) -> str:
         "OPENAI_BASE_URL": f"{gateway.url}/v1",
         "OPENAI_API_KEY": "none",
         "REELGATE_BASE_URL": gateway.url,
+        "AIMLAPI_KEY": aimlapi.KEY,
+        "PYTHONPATH": str(folder),
+        **more,
     }
     done = subprocess.run(
         [*command[example.language], script],
@@ -97,3 +164,11 @@ def run(example: Example, gateway: Running, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def _check(example: Example, folder: Path, output: str) -> None:
+    """See that it wrote the files that it names and printed what it says it prints."""
+    for name in set(WRITTEN.findall(example.code)):
+        assert (folder / name).stat().st_size > 0, output
+    for line in PRINTED.findall(example.code):
+        assert line in output.splitlines(), output

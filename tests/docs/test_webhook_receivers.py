@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.domain import webhooks
-from tests.docs.test_examples import BLOCK, RECEIVERS, ROOT
+from tests.docs.test_examples import RECEIVERS, ROOT, examples
 from tests.receiver import wait_until
 from tests.sdk.install import node_is_missing, node_sdk
 from tests.serving import environment_without
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.serving import Running
 
-SAMPLES = dict(BLOCK.findall((ROOT / RECEIVERS).read_text()))
+SAMPLES = {example.language: example.code for example in examples(ROOT / RECEIVERS)}
 NEEDS_NODE = pytest.mark.skipif(node_is_missing(), reason="needs node and npm")
 
 
