@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
+from app.db.session import DatabaseUnavailable
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
@@ -15,9 +17,15 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the database behind `connection` to the newest revision."""
-    if _revisions(connection) == [_newest()]:
+    """Bring the database behind `connection` to the newest revision. Raises DatabaseUnavailable: it is past that."""
+    found, newest = _revisions(connection), _newest()
+    if found == [newest]:
         return
+    if max(found, default="") > newest:
+        raise DatabaseUnavailable(
+            f"its tables are of a later version of Reelgate ({max(found)}; this one knows them up to {newest}). Start "
+            "that version again, or restore the backup that was made before the upgrade"
+        )
     from alembic import command  # noqa: PLC0415 - 9 MiB and 0.2 s that a database of this version does without
     from alembic.config import Config  # noqa: PLC0415 - as above
 

@@ -40,8 +40,9 @@ _SERVER_SETTINGS = {
 _COMMAND_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _LINE_SECONDS = 30.0  # for a free connection: a crowd that arrives at once is slow, and not refused
-# Connection exception, insufficient resources (disk full), operator intervention, system error, read-only.
-_OUT_OF_ORDER = frozenset({"08", "53", "57", "58", "25"})
+# Connection exception, insufficient resources (disk full), operator intervention, system error, read-only; the account
+# is not let in, the database is gone.
+_OUT_OF_ORDER = frozenset({"08", "53", "57", "58", "25", "28", "3D"})
 _CLASHES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: the server undid the transaction
 _PAUSES = (0.01, 0.05, 0.2)  # seconds before a transaction that clashed is run again
 _LISTEN_SECONDS = 10.0  # between two looks at the server's clock and at the listening connection

@@ -33,7 +33,7 @@ def will_change(session: AsyncSession, video_id: str) -> None:
 
 
 class DatabaseUnavailable(Exception):
-    """The database does not answer, or cannot write: perhaps it will in a while. Nothing was done."""
+    """The database does not answer, cannot write or is not for this version: perhaps later. Nothing was done."""
 
 
 class Database(ABC):

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.engine import make_url
 
 from app.db import postgres as module
 from app.db.postgres import PostgresDatabase
 from app.db.session import DatabaseUnavailable
+from tests.db.conftest import started
 from tests.db.rows import add, keys
 
 if TYPE_CHECKING:
@@ -110,6 +112,41 @@ async def test_a_server_that_is_not_there_is_the_databases_fault(unused_port: in
     with pytest.raises(DatabaseUnavailable):
         await away.write(partial(add, key="a"))
     await away.close()
+
+
+async def test_a_database_that_is_gone_is_the_databases_fault_until_it_is_back(databases: Databases) -> None:
+    url = databases.fresh()
+    async with started(PostgresDatabase(url)) as database:
+        await asyncio.to_thread(databases.drop, url)
+        with pytest.raises(DatabaseUnavailable, match="does not exist"):
+            await database.check()
+        with pytest.raises(DatabaseUnavailable, match="does not exist"):
+            await database.write(partial(add, key="a"))
+        await asyncio.to_thread(databases.server.url, str(make_url(url).database))
+        await database.migrate()
+        assert await database.write(partial(add, key="a")) == "a"
+    databases.drop(url)
+
+
+async def test_an_account_that_is_not_let_in_any_more_is_the_databases_fault(
+    postgres: Database, postgres_url: str
+) -> None:
+    async def run(session: AsyncSession, *statements: str) -> None:
+        for statement in statements:
+            await session.execute(text(statement))
+
+    async def as_owner(*statements: str) -> None:
+        await postgres.write(lambda session: run(session, *statements))
+
+    await as_owner("CREATE ROLE guest LOGIN")
+    guest = PostgresDatabase(make_url(postgres_url).set(username="guest").render_as_string())
+    await guest.check()
+    leave = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'"
+    await as_owner("ALTER ROLE guest NOLOGIN", leave)
+    with pytest.raises(DatabaseUnavailable, match="not permitted to log in"):
+        await guest.check()
+    await guest.close()
+    await as_owner("DROP ROLE guest")
 
 
 async def test_a_read_only_server_is_the_databases_fault(postgres: Database) -> None:
