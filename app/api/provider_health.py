@@ -8,8 +8,9 @@ from fastapi.responses import JSONResponse
 from app.api import docs
 from app.api import provider_schemas as schemas
 from app.api.deps import Admin, Services
-from app.db.census import DELIVERY
+from app.db.census import CLEANUP, DELIVERY
 from app.db.provider_health import Submits
+from app.domain.jobs import State
 from app.domain.plain import Json
 from app.services.breakers import Standing
 from app.services.health import WINDOW, Left, ProviderHealth, Report
@@ -17,6 +18,11 @@ from app.services.health import WINDOW, Left, ProviderHealth, Report
 router = APIRouter(tags=["health"])
 
 _SHOWN_CODES = 5
+_STATES = {  # as they are told, in the order in which an output goes through them
+    **{str(state): str(state) for state in (State.QUEUED, State.SUBMITTING, State.RUNNING, State.STORING)},
+    "cleanup": CLEANUP,
+    "webhooks": DELIVERY,
+}
 
 
 @router.get("/providers", response_model=schemas.ProviderList, responses=docs.errors("permission_denied"))
@@ -73,11 +79,11 @@ def _queue(report: Report) -> dict[str, Json]:
     census, oldest = report.census, report.oldest_queued
     states: list[Json] = [
         {
-            "state": "webhooks" if state == DELIVERY else state,
-            "count": count,
-            "overdue_seconds": round(max(0.0, report.at - census.due.get(state, report.at)), 3),
+            "state": state,
+            "count": census.waiting[name],
+            "overdue_seconds": round(max(0.0, report.at - census.due.get(name, report.at)), 3),
         }
-        for state, count in census.waiting.items()
+        for state, name in _STATES.items()
     ]
     return {
         "states": states,

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.dashboard.visits import ADMIN_KEY, Visit, visitor
 from tests.serving import serve, settings_for
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.serving import Running
+
+expect.set_options(timeout=20_000)  # what a page shows of itself within seconds takes longer where others work, too
 
 
 @pytest.fixture(scope="module")

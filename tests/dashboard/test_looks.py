@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import expect
 
+from tests.api.holders import make
+from tests.dashboard.looks import PHONE, violations
 from tests.dashboard.visits import Visit
 
 if TYPE_CHECKING:
@@ -18,15 +21,21 @@ if TYPE_CHECKING:
 
     from tests.serving import Running
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-GRAVE = ("serious", "critical")
-
 
 @pytest.fixture(scope="module")
 def places(guarded: Running) -> dict[str, str]:
     """Name every view by its address, with something to see."""
     video = guarded.finished(prompt="a long prompt " * 20, size="1920x1080", n=2)
-    return {"Playground": "#/playground", "Videos": "#/videos", "Video": f"#/videos/{video['id']}"}
+    make(guarded.http, name="a team with a long name " * 4, budget_usd=20)
+    with closing(sqlite3.connect(guarded.data_dir / "reelgate.sqlite3", timeout=30)) as database, database:
+        database.execute("UPDATE ledger SET amount = 1500000")
+    return {
+        "Playground": "#/playground",
+        "Videos": "#/videos",
+        "Costs": "#/costs?by=model",
+        "Health": "#/health",
+        "Video": f"#/videos/{video['id']}",
+    }
 
 
 @pytest.fixture
@@ -43,15 +52,16 @@ def look(browser: Browser, guarded: Running) -> Iterator[Callable[..., Visit]]:
         visit.end()
 
 
-def violations(visit: Visit) -> list[Any]:
-    found = Axe().run(visit.page).response["violations"]
-    return [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found if each["impact"] in GRAVE]
-
-
 def show(visit: Visit, place: str, title: str) -> None:
     visit.page.goto(f"/{place}")
     expect(visit.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
-    settled = {"Playground": ".price:not(:empty)", "Videos": ".gallery img", "Video": ".timeline"}[title]
+    settled = {
+        "Playground": ".price:not(:empty)",
+        "Videos": ".gallery img",
+        "Video": ".timeline",
+        "Costs": ".page:has(.chart .mark) .budgets",
+        "Health": ".provider",
+    }[title]
     visit.page.locator(settled).first.wait_for()
 
 

@@ -1,7 +1,9 @@
 // Starts the dashboard: who is signed in, which view is shown, and what stands around it.
 
 import { reason, signals } from "./api.js";
+import { costsView } from "./costs/view.js";
 import { h, replace } from "./dom.js";
+import { healthView } from "./health/view.js";
 import { loginView } from "./login.js";
 import { toast } from "./notify.js";
 import { playgroundView } from "./playground/view.js";
@@ -16,9 +18,12 @@ const who = document.getElementById("who");
 const leave = document.getElementById("sign-out");
 let current = new AbortController();
 
+// What is for admins is not shown to others; whoever goes there all the same is told so by the API.
 const ROOMS = {
   playground: { title: "Playground", build: playgroundView },
   videos: { title: "Videos", build: (where, signal) => (where.rest.length ? detailView : galleryView)(where, signal) },
+  costs: { title: "Costs", build: costsView },
+  health: { title: "Health", build: healthView, admin: true },
 };
 
 function show({ focus = true } = {}) {
@@ -37,6 +42,7 @@ function show({ focus = true } = {}) {
   const room = ROOMS[where.room];
   document.title = `${room?.title ?? "Not found"} · Reelgate`;
   for (const link of nav.querySelectorAll("a")) {
+    link.hidden = Boolean(ROOMS[link.hash.slice(2)]?.admin) && session.role !== "admin";
     if (link.hash === `#/${where.room}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }

@@ -2,7 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { modeOf, takes } from "../models.js";
-import { choices } from "./choices.js";
+import { choices } from "../choices.js";
 import { inputField } from "./inputs.js";
 import { MODES, modeNamed } from "./modes.js";
 import { anyShape, shape } from "./shape.js";

@@ -1,6 +1,6 @@
 // A row of choices, of which one holds: radio buttons, so that arrow keys and screen readers know what to do.
 
-import { h, replace } from "../dom.js";
+import { h, replace } from "./dom.js";
 
 export function choices({ legend, name, onchange, draw = () => null }) {
   const row = h("div", { class: "choices" });
