@@ -71,6 +71,24 @@ class Visit:
         self.page.context.close()
         assert self.complaints == []
 
+    def forgive(self, status: int) -> None:
+        """Take back what the browser complained of refusals that the test provoked."""
+        self.complaints = [each for each in self.complaints if f"status of {status}" not in each]
+
+    def row(self, name: str) -> Locator:
+        """Find the row of a table that has a cell so named."""
+        return self.page.get_by_role("row").filter(has_text=name)
+
+    def keep_secret(self) -> str:
+        """Read the secret that is shown once, and close it; it is nowhere afterwards."""
+        dialog = self.page.get_by_role("dialog")
+        secret = dialog.get_by_label("Secret", exact=True).inner_text()
+        dialog.get_by_role("button", name="Done").click()
+        dialog.wait_for(state="detached")
+        kept = self.page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href])")
+        assert secret not in self.page.content() + str(kept)
+        return secret
+
     def sign_in(self, key: str = ADMIN_KEY, place: str = "") -> None:
         """Open the dashboard and sign in."""
         self.page.goto(f"/{place}")

@@ -4,13 +4,16 @@ import { reason, signals } from "./api.js";
 import { costsView } from "./costs/view.js";
 import { h, replace } from "./dom.js";
 import { healthView } from "./health/view.js";
+import { keysView } from "./keys/room.js";
 import { loginView } from "./login.js";
 import { toast } from "./notify.js";
 import { playgroundView } from "./playground/view.js";
 import { place } from "./router.js";
 import { load, session, signOut } from "./session.js";
+import { submissionsView } from "./submissions/room.js";
 import { detailView } from "./videos/detail.js";
 import { galleryView } from "./videos/gallery.js";
+import { webhooksView } from "./webhooks/room.js";
 
 const view = document.getElementById("view");
 const nav = document.getElementById("nav");
@@ -24,6 +27,9 @@ const ROOMS = {
   videos: { title: "Videos", build: (where, signal) => (where.rest.length ? detailView : galleryView)(where, signal) },
   costs: { title: "Costs", build: costsView },
   health: { title: "Health", build: healthView, admin: true },
+  keys: { title: "Keys", build: keysView, admin: true },
+  webhooks: { title: "Webhooks", build: webhooksView },
+  submissions: { title: "Submissions", build: submissionsView, admin: true },
 };
 
 function show({ focus = true } = {}) {

@@ -1,7 +1,7 @@
 // Shows the request as a program, in the language that was chosen, with a button that copies it.
 
+import { copyButton } from "../copy.js";
 import { h } from "../dom.js";
-import { announce } from "../notify.js";
 import { tabs } from "../tabs.js";
 import { LANGUAGES } from "./code.js";
 import { missing, toRequest } from "./request.js";
@@ -14,7 +14,6 @@ export function codePanel(state) {
     write();
   });
   choice.panel.append(h("pre", {}, code));
-  const copy = h("button", { type: "button", class: "quiet", onclick: () => take() }, "Copy");
 
   function write() {
     const now = state.get();
@@ -22,23 +21,12 @@ export function codePanel(state) {
     code.textContent = !now.model || lacking ? (lacking ?? "") : language.write(toRequest(now), `${location.origin}/v1`);
   }
 
-  async function take() {
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      announce("Copied.");
-      copy.textContent = "Copied";
-      setTimeout(() => (copy.textContent = "Copy"), 2000);
-    } catch {
-      getSelection().selectAllChildren(code); // no clipboard without https: one keystroke away
-    }
-  }
-
   choice.select(language.id);
   state.listen(write);
   return h(
     "section",
     { class: "card code", "aria-labelledby": "code-title" },
-    h("div", { class: "row" }, h("h2", { id: "code-title" }, "This request"), choice.list, copy),
+    h("div", { class: "row" }, h("h2", { id: "code-title" }, "This request"), choice.list, copyButton(code)),
     choice.panel,
   );
 }
