@@ -46,7 +46,7 @@ export function showEndpointSecret(made) {
 function fieldsOf(endpoint) {
   const text = (id, value, props) => h("input", { id, value, autocomplete: "off", spellcheck: "false", ...props });
   const name = text("endpoint-name", endpoint.name);
-  const url = text("endpoint-url", endpoint.url, { inputmode: "url", placeholder: "https://example.com/hook" });
+  const url = text("endpoint-url", endpoint.url, { inputmode: "url" });
   const events = several("endpoint-events", EVENTS, endpoint.event_types);
   return {
     content: [field("name", "Name", name), field("url", "URL", url, URL_HINT), group("event_types", "Events", events.element)],
