@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from tests.upstreams import aimlapi, fal
 from tests.upstreams.running import run as serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.serving import Running
 
@@ -33,6 +34,7 @@ PRINTED = re.compile(r" # => (.+)$", re.MULTILINE)
 NEEDS = {"bash": ("curl", "jq"), "javascript": ("node", "npm"), "python": ()}
 DATA = {"json": json.loads, "yaml": yaml.safe_load, "toml": lambda text: catalogue.load(text) and tomllib.loads(text)}
 DRAWING = "text"
+ADMIN = "an-admin-key-for-the-examples"
 # Programs of console blocks that no test can run as they stand, and why. What can run is a bash block.
 NOT_RUN = {
     "make": "sets up an environment or takes minutes: CI runs it, and tests/test_package.py what it sets up",
@@ -68,8 +70,14 @@ EVERY = [
 ]
 README = [example for example in EVERY if example.page == "README.md"]
 LOOP = next(example for example in README if "while true" in example.code)
-RECEIVERS = "docs/webhooks.md"  # they run until they are stopped: test_webhook_receivers.py
-PROGRAMS = [each for each in EVERY if each.language in NEEDS and each.page != RECEIVERS and each != LOOP]
+RECEIVERS = "docs/webhooks.md"
+RUN_BY = {  # pages with a test of their own
+    RECEIVERS: "tests/docs/test_webhook_receivers.py",  # its samples run until they are stopped
+    "docs/cli.md": "tests/cli/test_cli_docs.py",  # its commands stand with what they print
+}
+PROGRAMS = [each for each in EVERY if each.language in NEEDS and each.page not in RUN_BY and each != LOOP]
+BEFORE = [each for each in PROGRAMS if each.title.startswith("Before:")]
+OPERATORS = [each for each in PROGRAMS if re.search(r"\breelgate (?:keys|links) ", each.code)]  # whom it lets in
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +88,12 @@ def elsewhere() -> Iterator[dict[str, str]]:
         yield {"https://queue.fal.run": fal_url, "https://api.aimlapi.com": aimlapi_url}
 
 
-@pytest.mark.parametrize("example", [each for each in PROGRAMS if not each.title.startswith("Before:")], ids=str)
+@pytest.mark.parametrize("example", [each for each in PROGRAMS if each not in BEFORE + OPERATORS], ids=str)
 def test_the_example_runs(example: Example, gateway: Running, tmp_path: Path) -> None:
     _check(example, tmp_path, run(example, gateway, tmp_path))
 
 
-@pytest.mark.parametrize("example", [each for each in PROGRAMS if each.title.startswith("Before:")], ids=str)
+@pytest.mark.parametrize("example", BEFORE, ids=str)
 def test_the_example_of_another_system_runs_there(
     example: Example, elsewhere: dict[str, str], gateway: Running, tmp_path: Path
 ) -> None:
@@ -95,6 +103,24 @@ def test_the_example_of_another_system_runs_there(
     hosts = f'hosts.QUEUE_URL_FORMAT = "{elsewhere["https://queue.fal.run"]}/"'  # no variable takes an http address
     (tmp_path / "sitecustomize.py").write_text(f"import fal_client.client as hosts\n{hosts}\n")
     _check(example, tmp_path, run(example._replace(code=code), gateway, tmp_path, FAL_KEY=fal.KEY))
+
+
+@pytest.mark.parametrize("example", OPERATORS, ids=str)
+def test_the_example_for_operators_runs_on_a_gateway_of_its_own(
+    example: Example, start_gateway: Callable[..., Running], tmp_path: Path
+) -> None:
+    if "$KEY_ID" not in example.code or "KEY_ID=" in example.code:
+        _check(example, tmp_path, run(example, start_gateway(), tmp_path))
+        return
+    gateway = start_gateway(admin_key=ADMIN)
+    admin = {"Authorization": f"Bearer {ADMIN}"}
+    made = gateway.http.post("/v1/keys", json={"name": "somebody"}, headers=admin).json()
+    theirs = {"Authorization": f"Bearer {made['key']}"}
+    asked = {"prompt": "a calm sea", "seconds": 1, "resolution": "480p"}
+    assert gateway.http.post("/v1/videos", json=asked, headers=theirs).status_code == 200
+    output = run(example, gateway, tmp_path, REELGATE_API_KEY=ADMIN, KEY_ID=made["id"])
+    assert '"deleted":true' in output
+    assert gateway.http.get("/v1/videos", headers=theirs).status_code == 401, "the old secret is no good any more"
 
 
 def test_the_polling_loop_ends_with_a_link_that_needs_no_key(gateway: Running, tmp_path: Path) -> None:
@@ -111,11 +137,10 @@ def test_the_readme_has_an_example_in_every_language() -> None:
 def test_a_block_that_is_no_program_is_data_or_a_command_that_cannot_run_here(example: Example) -> None:
     if example.language in DATA:
         DATA[example.language](example.code)
-    elif example.language != DRAWING:
+    elif example.language != DRAWING and example.page not in RUN_BY:
         assert example.language == "console", "make it bash, python, javascript or console"
-        theirs = "…" in example.code  # a value that only the reader has
         can_run = sorted(set(programs(example)) - set(NOT_RUN))
-        assert theirs or not can_run, f"{can_run} can run: make it a bash block, or say in NOT_RUN why not"
+        assert not can_run, f"{can_run} can run: make it a bash block, or say in NOT_RUN why not"
 
 
 def test_the_list_of_programs_that_are_not_run_is_no_longer_than_needed() -> None:
@@ -144,6 +169,7 @@ def run(example: Example, gateway: Running, folder: Path, **more: str) -> str:
     command = {"python": [sys.executable], "bash": ["bash", "-eo", "pipefail"], "javascript": ["node"]}
     environment = {
         **environment_without("OPENAI_", "REELGATE_"),
+        "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
         "OPENAI_BASE_URL": f"{gateway.url}/v1",
         "OPENAI_API_KEY": "none",
         "REELGATE_BASE_URL": gateway.url,
