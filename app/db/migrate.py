@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the database behind `connection` to the newest revision. Raises DatabaseUnavailable: it is past that."""
+def upgrade(connection: Connection) -> bool:
+    """Bring the database behind `connection` to the newest revision, and say whether there was anything to do.
+
+    Raises DatabaseUnavailable where it is past that.
+    """
     found, newest = _revisions(connection), _newest()
     if found == [newest]:
-        return
+        return False
     if max(found, default="") > newest:
         raise DatabaseUnavailable(
             f"its tables are of a later version of Reelgate ({max(found)}; this one knows them up to {newest}). Start "
@@ -33,6 +36,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    return True
 
 
 def _revisions(connection: Connection) -> list[str]:

@@ -79,11 +79,21 @@ class SqliteDatabase(Database):
         return self._writer is not None and not self._writer.done()
 
     async def migrate(self) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date. Raises DatabaseUnavailable where rows would refer to what is not there."""
         from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
 
-        async with self._write_engine.begin() as connection:
-            await connection.run_sync(upgrade)
+        async with self._write_engine.connect() as connection:
+            # To change a table may be to replace it, which others must not forbid that refer to it
+            # (sqlite.org/lang_altertable.html). Within a transaction this cannot be set.
+            driven: Any = (await connection.get_raw_connection()).driver_connection
+            await driven.execute("PRAGMA foreign_keys=OFF")
+            try:
+                async with connection.begin():
+                    changed = await connection.run_sync(upgrade)
+                    if changed and (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first():
+                        raise DatabaseUnavailable("damaged: rows refer to others that are not there")
+            finally:
+                await driven.execute("PRAGMA foreign_keys=ON")
 
     async def check(self) -> str:
         """Have SQLite look through the file; see `Database.check`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,52 +11,69 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, insert, select
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import IntegrityError
 
 from app.db import migrate
+from app.db.postgres import PostgresDatabase
+from app.db.sqlite import SqliteDatabase
 from app.db.tables import Base, OutputRow, VideoRow
 from tests.db.test_migrate import CONFIG
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from app.db.session import Database
 
 REVISIONS = sorted(script.revision for script in ScriptDirectory.from_config(CONFIG).walk_revisions())
 OF_KIND: dict[type, Any] = {int: 1, float: 1.0, bool: False, object: {}}  # JSON may be any object
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """Give a database of each kind, without any table."""
     sqlite = request.param == "sqlite"
-    made = create_async_engine(
-        f"sqlite+aiosqlite:///{tmp_path / 'db'}" if sqlite else request.getfixturevalue("postgres_url")
-    )
-    async with made.begin() as connection:
-        await connection.run_sync(lambda sync: _tables(sync).drop_all(sync))
+    made = SqliteDatabase(tmp_path / "db") if sqlite else PostgresDatabase(request.getfixturevalue("postgres_url"))
+    await made.start()
+    await made.write(partial(_run, lambda connection: _tables(connection).drop_all(connection)))
     yield made
-    await made.dispose()
+    await made.close()
 
 
-async def test_a_video_of_every_earlier_version_is_one_of_this(engine: AsyncEngine) -> None:
-    for revision in REVISIONS:
-        async with engine.begin() as connection:
-            await connection.run_sync(_used, revision)
-    async with engine.begin() as connection:
-        await connection.run_sync(migrate.upgrade)
-        assert await connection.run_sync(_differences) == []
-        videos = await connection.execute(select(VideoRow.id, VideoRow.owner, VideoRow.prompt).order_by(VideoRow.id))
+async def test_a_video_of_every_earlier_version_is_one_of_this(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        for revision in REVISIONS:
+            patched.setattr(migrate, "upgrade", partial(_upgrade, revision=revision))
+            await database.migrate()
+            await database.write(partial(_run, partial(_fill, revision=revision)))
+    await database.migrate()
+    assert await database.write(partial(_run, _differences)) == []
+    async with database.read() as session:
+        videos = await session.execute(select(VideoRow.id, VideoRow.owner, VideoRow.prompt).order_by(VideoRow.id))
         assert videos.all() == [(each, each, each) for each in REVISIONS]
-        outputs = await connection.execute(select(OutputRow.video_id, OutputRow.owner).order_by(OutputRow.video_id))
+        outputs = await session.execute(select(OutputRow.video_id, OutputRow.owner).order_by(OutputRow.video_id))
         assert outputs.all() == [(each, each) for each in REVISIONS]
+    orphan = insert(OutputRow).values(_row(Base.metadata.tables["outputs"], "none"))
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
+        await database.write(lambda session: session.execute(orphan))
 
 
-def _used(connection: Connection, revision: str) -> None:
-    """Bring the tables to a version, and put a row of it into each."""
+async def _run(work: Callable[[Connection], Any], session: AsyncSession) -> Any:
+    return await (await session.connection()).run_sync(work)
+
+
+def _upgrade(connection: Connection, revision: str) -> bool:
     CONFIG.attributes["connection"] = connection
     command.upgrade(CONFIG, revision)
+    return True
+
+
+def _fill(connection: Connection, revision: str) -> None:
+    """Put a row into each table as it is then."""
     for table in _tables(connection).sorted_tables:
         if table.name != "alembic_version":
             connection.execute(insert(table).values(_row(table, revision)))
