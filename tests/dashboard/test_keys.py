@@ -149,6 +149,7 @@ def test_a_change_leaves_alone_what_was_not_changed_here(keys: Visit, guarded: R
     dialog.get_by_role("checkbox", name="grok-imagine-video", exact=True).uncheck()
     dialog.get_by_role("button", name="Save").click()
     expect(keys.row("after")).to_contain_text("7 outputs at a time")
+    expect(keys.page.get_by_role("button", name="Change after")).to_be_focused()
     now = shown(guarded, key["id"])
     same = ("role", "budget_usd", "expires_at", "requests_per_minute")
     assert [now[name] for name in same] == [key[name] for name in same]
@@ -183,6 +184,7 @@ def test_a_revoked_key_ends_and_its_work_goes_on_until_one_cancels_it(keys: Visi
     expect(dialog.get_by_role("radio", name="goes on")).to_be_checked()
     dialog.get_by_role("button", name="Revoke").click()
     expect(keys.row("ending")).to_have_count(0)
+    expect(keys.page.get_by_role("main")).to_be_focused()
     assert status_of(server.gateway, key["key"]) == 401
     keys.page.get_by_label("Show revoked keys").check()
     dialog = press(keys, "Cancel its work ending")

@@ -41,10 +41,12 @@ export function askFor({ title, detail, content = [], yes, danger = false, work 
     }
 
     function finish() {
+      removeEventListener("hashchange", leave);
       dialog.remove();
       resolve(result);
     }
 
+    addEventListener("hashchange", leave); // nobody asks for it any more
     document.body.append(dialog);
     dialog.showModal();
   });

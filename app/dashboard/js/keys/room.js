@@ -3,6 +3,7 @@
 import { call, reason } from "../api.js";
 import { h, replace } from "../dom.js";
 import { checkbox } from "../fields.js";
+import { keepFocus } from "../focus.js";
 import { table } from "../table.js";
 import { createKey } from "./form.js";
 import { keyRow, COLUMNS } from "./row.js";
@@ -16,7 +17,7 @@ export function keysView(where, signal) {
 
   function show() {
     const shown = keys.filter((key) => revoked.checked || key.revoked_at === null);
-    replace(list.body, shown.map((key) => keyRow(list, key, load)));
+    keepFocus(list.body, () => replace(list.body, shown.map((key) => keyRow(list, key, load))));
     list.element.hidden = !shown.length;
     choice.hidden = keys.every((key) => key.revoked_at === null);
     told.textContent = shown.length ? "" : keys.length ? "All keys are revoked." : "No key has been made here yet.";

@@ -13,14 +13,14 @@ const PERIODS = { total: "in total", day: "per day", month: "per month" };
 export function keyRow(list, key, onChange) {
   return list.row(
     [
-      [h("strong", {}, key.name), h("p", { class: "hint" }, `${key.role} · `, h("code", {}, `${key.prefix}…`))],
+      [h("strong", {}, key.name), h("p", { class: "hint" }, `${key.role} · `, h("code", {}, `${key.prefix}…`)), h("p", { class: "hint" }, "made ", when(key.created_at))],
       budget(key),
       limits(key),
       key.last_used_at ? when(key.last_used_at) : h("span", { class: "muted" }, "never"),
       ends(key),
       h("div", { class: "row actions" }, buttons(key, onChange)),
     ],
-    { "data-key": key.id },
+    { id: key.id },
   );
 }
 

@@ -9,6 +9,8 @@ import { money } from "../format.js";
 import { toast } from "../notify.js";
 import { providerOf } from "./providers.js";
 
+const EXACT = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumFractionDigits: 6 });
+
 // Resolves to the submission as it is then, or to null if one left.
 export async function resolve(submission) {
   const { name } = providerOf(submission);
@@ -49,7 +51,7 @@ async function settle(submission, body) {
   if (!body.outcome || body.upstream_id === "" || typeof body.cost_usd === "string") return call("POST", path, { json: body }); // to be refused
   const [question, detail] = {
     accepted: [`Take over the job ${body.upstream_id}?`, "If the provider knows it, the video goes on with it."],
-    charged: [`Book ${money(body.cost_usd)} as lost?`, `The provider was paid for no video. Estimated were ${money(submission.cost_estimate)}.`],
+    charged: [`Book ${EXACT.format(body.cost_usd)} as lost?`, `The provider was paid for no video. Estimated were ${money(submission.cost_estimate)}.`],
     not_charged: ["Book nothing?", "The provider neither has the job nor charged it."],
   }[body.outcome];
   const sure = await confirm(question, `${detail} This cannot be taken back: the first word stands.`, "Say so", "Look again");

@@ -17,7 +17,7 @@ export function endpointCard(endpoint, onChange) {
     h("button", { type: "button", class: "quiet", "aria-label": `${name} ${endpoint.name}`, onclick }, name);
   return h(
     "li",
-    { class: "card endpoint", "data-status": endpoint.status },
+    { id: endpoint.id, class: "card endpoint", "data-status": endpoint.status },
     h("div", { class: "row" }, h("h2", {}, endpoint.name), h("span", { class: "status" }, disabled ? "Disabled" : "Enabled")),
     facts([
       ["URL", h("code", {}, endpoint.url)],

@@ -2,6 +2,7 @@
 
 import { call, query, reason } from "../api.js";
 import { h, replace } from "../dom.js";
+import { keepFocus } from "../focus.js";
 import { mayWrite } from "../session.js";
 import { note } from "../router.js";
 import { deliveryList } from "./deliveries.js";
@@ -21,7 +22,7 @@ export function webhooksView(where, signal) {
     try {
       const { data } = await call("GET", `/v1/webhook_endpoints?limit=${MOST}`, { signal });
       make.hidden = !mayWrite();
-      replace(list, data.map((endpoint) => endpointCard(endpoint, load)));
+      keepFocus(list, () => replace(list, data.map((endpoint) => endpointCard(endpoint, load))));
       told.textContent = data.length ? "" : "No endpoint yet: none of this key's videos is told of, but for those with a webhook_url of their own.";
       deliveries.name(data);
     } catch (error) {
