@@ -48,6 +48,7 @@ async def run(
         stdout=asyncio.subprocess.PIPE,
         env=_ENVIRONMENT,
         limit=_LINE_LIMIT,
+        start_new_session=True,  # Ctrl-C at a terminal is said to whoever runs it, who may let it finish
     )
     try:
         async with asyncio.timeout(timeout):

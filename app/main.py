@@ -68,7 +68,6 @@ from app.startup import (
     build_database,
     build_providers,
     check_access,
-    check_role,
     download_policy,
     load_catalogue,
     lock,
@@ -167,7 +166,6 @@ def _add_routes(app: FastAPI) -> None:
 async def _running(
     app: FastAPI, settings: Settings, clock: Callable[[], float] | None, role: Role
 ) -> AsyncIterator[None]:
-    check_role(settings, role)
     with lock(settings):
         database = build_database(settings)
         try:

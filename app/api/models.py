@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from app.api import docs, schemas
-from app.api.deps import Client, Gateway, Services
+from app.api.deps import Client, Services
 from app.domain.catalogue import Catalogue, Model, ModeSpec
 from app.domain.formats import frame_size, parse_ratio
 from app.domain.parameters import parameters
@@ -21,7 +22,8 @@ router = APIRouter(tags=["models"])
 async def list_models(gateway: Services, caller: Client) -> JSONResponse:
     """List the models that a configured provider offers and the key may use."""
     seen = visible(caller.limits, gateway.catalogue)
-    data = [_model(model, seen, gateway) for model in seen.models.values() if _providers(model, gateway)]
+    models = seen.models.values()
+    data = [model_object(model, seen, gateway.providers) for model in models if _serving(model, gateway.providers)]
     return JSONResponse({"object": "list", "data": data})
 
 
@@ -36,7 +38,7 @@ async def retrieve_model(
     """Describe one model, by id, alias or provider/model; one that the key may not use is unknown."""
     seen = visible(caller.limits, gateway.catalogue)
     model, _pinned = seen.find(model_id)
-    shown = _model(model, seen, gateway)
+    shown = model_object(model, seen, gateway.providers)
     if schema:
         shown["parameters"] = [
             {
@@ -54,8 +56,9 @@ async def retrieve_model(
     return JSONResponse(shown)
 
 
-def _model(model: Model, seen: Catalogue, gateway: Gateway) -> dict[str, object]:
-    providers = _providers(model, gateway)
+def model_object(model: Model, seen: Catalogue, known: Iterable[str]) -> dict[str, object]:
+    """Build the public object (`schemas.ModelObject`), as those providers serve it that are `known`."""
+    providers = _serving(model, known)
     offered = [model.offerings[name] for name in providers]
     return {
         "id": model.id,
@@ -87,8 +90,8 @@ def _model(model: Model, seen: Catalogue, gateway: Gateway) -> dict[str, object]
     }
 
 
-def _providers(model: Model, gateway: Gateway) -> list[str]:
-    return [name for name in gateway.providers if name in model.offerings]
+def _serving(model: Model, known: Iterable[str]) -> list[str]:
+    return [name for name in known if name in model.offerings]
 
 
 def _mode(mode: str, spec: ModeSpec, providers: list[str]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The `reelgate` command: serve | worker | generate | models | keys | links | submissions | requests | doctor."""
+"""The `reelgate` command and its commands, in the order in which one needs them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from app.cli.models import models
 from app.cli.requests import requests
 from app.cli.serve import serve, worker
 from app.cli.submissions import submissions
+from app.cli.terminal import speak_json
+from app.cli.usage import balance, usage
+from app.cli.videos import videos
 
 cli = typer.Typer(
     name="reelgate",
@@ -28,17 +31,20 @@ cli = typer.Typer(
 cli.command()(serve)
 cli.command()(worker)
 cli.command()(generate)
+cli.add_typer(videos, name="videos")
 cli.command()(models)
+cli.command()(usage)
+cli.command()(balance)
+cli.command()(requests)
 cli.add_typer(keys, name="keys")
 cli.add_typer(links, name="links")
 cli.add_typer(submissions, name="submissions")
-cli.command()(requests)
 cli.command()(doctor)
 
 
 def _version(*, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - only this option needs it
+        from importlib.metadata import version
 
         typer.echo(f"reelgate {version('reelgate')}")
         raise typer.Exit
@@ -50,6 +56,7 @@ def _root(
 ) -> None:
     """Take the options that go before a command."""
     del version
+    speak_json(wanted=False)
 
 
 def main() -> None:

@@ -6,31 +6,32 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import httpx
-
-from app.cli.terminal import fail
-from app.telemetry import configure_logs
+from app.cli.terminal import UNREACHABLE, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import httpx
     import uvicorn
 
     from app.config import CommandSettings, Settings
     from app.startup import StartupError
 
 _START_SECONDS = 30.0
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_TIMEOUT, _CONNECT_TIMEOUT = 60.0, 5.0  # seconds
 
 
 @contextmanager
-def connect(settings: CommandSettings, base_url: str | None) -> Iterator[httpx.Client]:
-    """Give a client for the gateway that is named or runs, or for an embedded one."""
+def connect(settings: CommandSettings, base_url: str | None, *, engine: bool = False) -> Iterator[httpx.Client]:
+    """Give a client for the gateway that is named or runs, or for an embedded one.
+
+    An embedded one works on the jobs there are only if it is to have an `engine`: to look at them sends nothing.
+    """
     found = find(settings, base_url)
     with ExitStack() as stack:
-        url = found or stack.enter_context(_embedded(settings))
+        url = found or stack.enter_context(_embedded(settings, engine=engine))
         yield stack.enter_context(client(url, settings))
 
 
@@ -41,12 +42,26 @@ def find(settings: CommandSettings, base_url: str | None) -> str | None:
 
 def find_running(settings: Settings) -> str | None:
     """Return the address of the gateway that has the data folder, or that answers on the configured host and port."""
+    return next((url for url in _local(settings) if _is_gateway(url)), None)
+
+
+def addresses(settings: CommandSettings, base_url: str | None) -> list[str]:
+    """Return where a gateway may be, without asking whether one is there."""
+    named = base_url or settings.base_url
+    return [_root(named)] if named else _local(settings)
+
+
+def _local(settings: Settings) -> list[str]:
     try:
         said = settings.lock_file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         said = ""
     urls = (said, local_url(settings.host, settings.port))
-    return next((url for url in urls if url and _is_gateway(url)), None)
+    return list(dict.fromkeys(url for url in urls if url))
+
+
+def _root(url: str) -> str:
+    return url.rstrip("/").removesuffix("/v1")
 
 
 def local_url(host: str, port: int) -> str:
@@ -56,6 +71,8 @@ def local_url(host: str, port: int) -> str:
 
 
 def _is_gateway(url: str) -> bool:
+    import httpx
+
     try:
         answer = httpx.get(f"{url}/healthz", timeout=2.0, trust_env=False)
         return bool(answer.json().get("service") == "reelgate")
@@ -63,48 +80,76 @@ def _is_gateway(url: str) -> bool:
         return False
 
 
+def authorization(settings: CommandSettings) -> dict[str, str]:
+    """Return the header that shows the key of REELGATE_API_KEY, or of REELGATE_ADMIN_KEY."""
+    key = settings.api_key or settings.admin_key
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 @contextmanager
 def client(url: str, settings: CommandSettings) -> Iterator[httpx.Client]:
-    """Give a client; the key comes from REELGATE_API_KEY or REELGATE_ADMIN_KEY. A dead address ends the command."""
-    key = settings.api_key or settings.admin_key
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    url = url.rstrip("/").removesuffix("/v1")
+    """Give a client. A dead address ends the command."""
+    import httpx
+
+    timeout = httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT)
+    url = _root(url)
     try:
-        with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT) as http:
+        with httpx.Client(base_url=url, headers=authorization(settings), timeout=timeout) as http:
             yield http
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        fail(f"cannot reach {url}: {error}")
+        reason = str(error) or type(error).__name__
+        fail(f"cannot reach {url}: {reason}", code="gateway_unreachable", status=UNREACHABLE)
+
+
+def ask(http: httpx.Client, method: str, path: str, **request: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return what the gateway answers; end the command in its own words where it refuses."""
+    return read(check(http.request(method, path, **request)))
+
+
+def read(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+    """Read an answer; end the command where something else than a gateway has answered."""
+    try:
+        return answer.json()
+    except ValueError:
+        fail(f"{answer.request.url} is no gateway: its answer is not JSON", code="not_a_gateway", status=UNREACHABLE)
 
 
 def check(answer: httpx.Response) -> httpx.Response:
     """End the command with the gateway's own words when it refused."""
-    if answer.is_success:
-        return answer
+    if not answer.is_success:
+        _refused(answer)
+    return answer
+
+
+def _refused(answer: httpx.Response) -> NoReturn:
     try:
         error = answer.json()["error"]
-        hint = " Set REELGATE_API_KEY." if answer.status_code == httpx.codes.UNAUTHORIZED else ""
-        fail(f"{error['message']} ({error['code']}){hint}")
+        message, code = str(error["message"]), str(error["code"])
     except (ValueError, KeyError, TypeError):
-        fail(f"{answer.request.url} answered {answer.status_code}, which is not Reelgate's way of refusing")
+        said = f"{answer.request.url} answered {answer.status_code}, which is not Reelgate's way of refusing"
+        fail(said, code="not_a_gateway", status=UNREACHABLE)
+    unknown = answer.status_code == 401  # noqa: PLR2004 - HTTP's own number
+    fail(f"{message} ({code}){' Set REELGATE_API_KEY.' if unknown else ''}", error=error)
 
 
 def refuse(error: StartupError) -> NoReturn:
     """End the command with the reason why no gateway of its own can be started."""
-    from app.startup import BusyError  # noqa: PLC0415 - only when no gateway runs
+    from app.startup import BusyError
 
     hint = " Wait for it to end, or name its address with --base-url." if isinstance(error, BusyError) else ""
-    fail(f"{error}{hint}")
+    fail(f"{error}{hint}", code="cannot_start")
 
 
 @contextmanager
-def _embedded(settings: Settings) -> Iterator[str]:
-    from app.cli.serve import make_server  # noqa: PLC0415 - only when no gateway runs
-    from app.main import create_app  # noqa: PLC0415
-    from app.startup import StartupError  # noqa: PLC0415
+def _embedded(settings: Settings, *, engine: bool) -> Iterator[str]:
+    from app.cli.serve import make_server
+    from app.main import create_app
+    from app.startup import StartupError
+    from app.telemetry import configure_logs
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         configure_logs("text", "error")
-        app = create_app(settings)
+        app = create_app(settings, role="all" if engine else "api")
         server = make_server(app)
         thread = threading.Thread(target=_run, args=(server, listener), daemon=True)
         thread.start()
@@ -115,7 +160,7 @@ def _embedded(settings: Settings) -> Iterator[str]:
             refusal = getattr(app.state, "refusal", None)
             if isinstance(refusal, StartupError):
                 refuse(refusal)
-            fail("the embedded gateway did not start")
+            fail("the embedded gateway did not start", code="cannot_start")
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:

@@ -2,198 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import sys
-import tempfile
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import asdict
 
-import httpx
 import typer
 
-from app import children
-from app.child import ChildError
-from app.cli.connection import find_running
-from app.cli.public_url import PublicUrlError, check_public_url
-from app.cli.terminal import load_settings, out
-from app.media.errors import MediaError
-from app.media.probe import inspect_video
-from app.providers.base import Checks, ProviderError
-from app.providers.local.spec import RenderSpec
-
-if TYPE_CHECKING:
-    from app.config import Settings
-
-_PYTHON = (3, 11)
-_FREE_GIB = 1.0
-_WITHOUT = {  # what a provider does where it cannot reach the gateway
-    "fal": "fal is asked for the end of each job, rather than telling it.",
-    "aimlapi": "Pictures travel in the requests to AI/ML API, which documents links only.",
-    "xai": "Videos travel in the requests to xAI, up to 50 MB.",
-}
+from app.cli.options import AsJson
+from app.cli.terminal import FAILED, load_settings, print_json
 
 
-def doctor() -> None:
+def doctor(*, as_json: AsJson = False) -> None:
     """Check this machine and its providers, without spending. Ends with status 1 if anything is wrong."""
-    settings = load_settings()
-    running = find_running(settings)
-    results = [
-        _python(),
-        _data_dir(settings),
-        asyncio.run(_renderer()),
-        _gateway(settings, running),
-        *(_served(settings, running) if running else asyncio.run(_stopped(settings))),
-        asyncio.run(_media(settings)),
-    ]
-    providers = asyncio.run(_providers(settings))
-    results += [*providers.values(), asyncio.run(_public_url(settings, tuple(providers), running=bool(running)))]
-    raise typer.Exit(0 if all(results) else 1)
+    from app.cli.checks import examine
 
-
-def _say(name: str, problem: str | None, fact: str) -> bool:
-    mark = "[green]ok  [/green]" if problem is None else "[red]FAIL[/red]"
-    out.print(f"{mark} {name:<10} {fact if problem is None else problem}")
-    return problem is None
-
-
-def _python() -> bool:
-    version = ".".join(map(str, sys.version_info[:3]))
-    problem = f"{version} is too old: {'.'.join(map(str, _PYTHON))} is needed" if sys.version_info < _PYTHON else None
-    return _say("python", problem, f"{version}, {os.cpu_count()} cores")
-
-
-def _data_dir(settings: Settings) -> bool:
-    folder = settings.data_dir.absolute()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        return _say("data", f"{folder} is not a writable folder; set REELGATE_DATA_DIR", "")
-    free = shutil.disk_usage(existing).free / (1 << 30)
-    problem = None if free > _FREE_GIB else f"only {free:.1f} GiB free in {folder}"
-    return _say("data", problem, f"{folder}, {free:.0f} GiB free")
-
-
-def _served(settings: Settings, url: str) -> list[bool]:
-    """Ask the running gateway for its database, and whether it lets in who shows no key."""
-    try:
-        ready = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False)
-        stranger = httpx.get(f"{url}/v1/videos", params={"limit": 0}, timeout=5.0, trust_env=False)
-    except httpx.HTTPError as error:
-        return [_say("database", f"{url} does not answer: {error}", "")]
-    problem = None if ready.is_success else f"{url}/readyz answers {ready.status_code}"
-    guarded = stranger.status_code == httpx.codes.UNAUTHORIZED
-    return [_say("database", problem, "answers in the running gateway"), _access(settings, guarded=guarded)]
-
-
-async def _stopped(settings: Settings) -> list[bool]:
-    """Open the database as `serve` would, and judge the access by the same rule."""
-    from app.db.session import DatabaseUnavailable  # noqa: PLC0415 - the help should not wait for it
-    from app.services.accounts import Accounts  # noqa: PLC0415
-    from app.startup import StartupError, build_database, lock  # noqa: PLC0415
-
-    try:
-        database = build_database(settings)
-    except StartupError as error:
-        return [_say("database", str(error), "")]
-    accounts = Accounts(database, time.time, settings.admin_key, required=settings.auth == "on")
-    if settings.database_url is None and not (settings.data_dir / "reelgate.sqlite3").exists():
-        return [_say("database", None, "SQLite, made by the first start"), _access(settings, guarded=accounts.guarded)]
-    try:
-        with lock(settings):
-            found = await database.check()
-            await accounts.load()
-    except (StartupError, DatabaseUnavailable) as error:
-        return [_say("database", str(error), "")]
-    finally:
-        await database.close()
-    return [_say("database", None, found), _access(settings, guarded=accounts.guarded)]
-
-
-async def _media(settings: Settings) -> bool:
-    """Write, read and delete an object where media is kept."""
-    from app.media.errors import StoreFault  # noqa: PLC0415 - the help should not wait for it
-    from app.startup import StartupError, build_media, open_media  # noqa: PLC0415
-
-    folder = settings.data_dir.absolute() / "media"
-    if settings.media_url is None and not folder.exists():
-        return _say("media", None, f"{folder}, made by the first start")
-    try:
-        if settings.media_url is None:
-            await build_media(settings).probe()
-        else:
-            await open_media(settings)
-    except (StartupError, StoreFault) as error:
-        return _say("media", str(error), "")
-    return _say("media", None, f"{settings.media_url or folder}: an object was written, read and deleted")
-
-
-async def _renderer() -> bool:
-    """Render a real clip in a child process and read it back."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "check.mp4"
-        spec = RenderSpec("text-to-video", "doctor", 1, "doctor", 320, 180, 1.0, str(target))
-        try:
-            await children.run("app.providers.local.render", spec.to_json(), timeout=60)
-            facts = await inspect_video(target)
-        except (ChildError, MediaError) as error:
-            return _say("renderer", f"cannot render: {error}", "")
-    return _say("renderer", None, f"H.264 and AAC work ({facts.num_frames} frames, {facts.width}x{facts.height})")
-
-
-async def _providers(settings: Settings) -> dict[str, bool]:
-    """Ask each configured provider how it stands, without spending."""
-    # The help should not wait for the framework.
-    from app.startup import StartupError, build_providers, load_catalogue  # noqa: PLC0415
-
-    try:
-        providers = build_providers(settings, load_catalogue(settings), settings.data_dir / "scratch")
-    except StartupError as error:
-        return {"providers": _say("providers", str(error), "")}
-    results: dict[str, bool] = {}
-    for name, provider in providers.items():
-        if isinstance(provider, Checks):
-            try:
-                results[name] = _say(name, None, await provider.check())
-            except ProviderError as error:
-                results[name] = _say(name, f"{error} ({error.said})" if error.said else str(error), "")
-        else:
-            results[name] = _say(name, None, provider.title)
-        await provider.close()
-    return results
-
-
-async def _public_url(settings: Settings, providers: tuple[str, ...], *, running: bool) -> bool:
-    """Ask for the gateway at its public address, and say what comes of it for the providers that there are."""
-    if settings.public_url is None:
-        without = " ".join(_WITHOUT[name] for name in providers if name in _WITHOUT)
-        fact = f"REELGATE_PUBLIC_URL is unset: links begin with the address of the request. {without}"
-        return _say("public url", None, fact.rstrip())
-    try:
-        found = await check_public_url(settings.public_url, running=running)
-    except PublicUrlError as error:
-        return _say("public url", str(error), "")
-    told = f"; fal tells of the end at {settings.public_url}/v1/callbacks" if "fal" in providers else ""
-    return _say("public url", None, f"{found}{told}")
-
-
-def _gateway(settings: Settings, running: str | None) -> bool:
-    fact = (
-        f"runs on {running}" if running else f"not running; `reelgate serve` would use {settings.host}:{settings.port}"
-    )
-    return _say("gateway", None, fact)
-
-
-def _access(settings: Settings, *, guarded: bool) -> bool:
-    from app.startup import StartupError, check_access  # noqa: PLC0415 - the help should not wait for it
-
-    try:
-        check_access(settings, guarded=guarded)
-    except StartupError as refusal:
-        return _say("access", str(refusal), "")
-    if guarded:
-        fact = "REELGATE_ADMIN_KEY is set" if settings.admin_key else "by the keys in `reelgate keys list`"
-    else:
-        fact = f"open: no key is needed by anyone who reaches {settings.host}"
-    return _say("access", None, fact)
+    found = examine(load_settings())
+    well = all(finding.ok for finding in found)
+    if as_json:
+        print_json({"object": "doctor", "ok": well, "checks": [asdict(finding) for finding in found]})
+    raise typer.Exit(0 if well else FAILED)

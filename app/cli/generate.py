@@ -1,47 +1,78 @@
-"""`reelgate generate`: from a prompt to files on disk, with progress."""
+"""`reelgate generate`: from a prompt to files on disk, with the price first and progress on the way."""
 
 from __future__ import annotations
 
-import re
-import time
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 
-from app.cli.connection import check, connect
-from app.cli.terminal import err, fail, load_settings, out
+from app.cli.completion import complete_model
+from app.cli.connection import ask, connect, find
+from app.cli.follow import come_back, follow
+from app.cli.options import AsJson, BaseUrl
+from app.cli.order import Order, media, pair
+from app.cli.saving import save, target_for
+from app.cli.terminal import (
+    FAILED,
+    INTERRUPTED,
+    dollars,
+    err,
+    fail,
+    interactive,
+    load_settings,
+    note,
+    out,
+    plain,
+    print_json,
+)
 
 if TYPE_CHECKING:
     import httpx
 
-_POLL_SECONDS = 0.3
-_SLUG = re.compile(r"[^a-z0-9]+")
+_ASK_ABOVE = 1.0  # dollars
+
+_HELP_IMAGE = "First frame: a file, https URL or file_…; given several times, references to compose."
 
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What the video shows.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; with -n, FILE-0, FILE-1 …")
+        Path | None, typer.Option("--output", "-o", help="File or folder to write; with -n, FILE-0, FILE-1 …")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model id; see `reelgate models`.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="See `reelgate models`.", autocompletion=complete_model)
+    ] = None,
     size: Annotated[str | None, typer.Option(help="1280x720, a ratio such as 9:16, or auto.")] = None,
+    aspect_ratio: Annotated[str | None, typer.Option(help="16:9, or auto.")] = None,
     resolution: Annotated[str | None, typer.Option(help="480p, 720p, 1080p.")] = None,
     seconds: Annotated[str | None, typer.Option(help="Length; with --extend, of the new part.")] = None,
     n: Annotated[int, typer.Option("-n", help="How many videos.", min=1, max=10)] = 1,
-    image: Annotated[
-        list[Path] | None, typer.Option(help="First frame; given several times, references to compose.", exists=True)
-    ] = None,
-    video: Annotated[Path | None, typer.Option(help="Video to change.", exists=True)] = None,
+    image: Annotated[list[str] | None, typer.Option(help=_HELP_IMAGE)] = None,
+    reference: Annotated[list[str] | None, typer.Option(help="An image to compose; repeat for more.")] = None,
+    character: Annotated[list[str] | None, typer.Option(help="A character, char_…; repeat for more.")] = None,
+    video: Annotated[str | None, typer.Option(help="Video to change: a file, https URL, file_… or video_….")] = None,
     *,
     extend: Annotated[bool, typer.Option("--extend", help="Continue --video instead of changing it.")] = False,
-    base_url: Annotated[str | None, typer.Option(help="A gateway elsewhere. [REELGATE_BASE_URL]")] = None,
+    remix: Annotated[str | None, typer.Option(help="Make a finished video anew, video_….")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse what would have to be converted.")] = False,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other field of the API or provider.", metavar="NAME=VALUE")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say the price and what would be changed; stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, whatever it costs.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the end and save it; else, the id is printed.")] = True,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same one again gets the first video; nothing is paid twice.")
+    ] = None,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a video and save it.
 
-    Uses the gateway that runs on this machine, or starts one for as long as it takes.
+    Uses the gateway that runs on this machine, or starts one for as long as it takes. At a terminal it asks before it
+    sends what costs more than $1. Ctrl-C leaves the video running, or cancels it if you say so.
 
     [dim]reelgate generate "a paper boat on a river" --size 9:16 --seconds 4 -o boat.mp4[/dim]
 
@@ -49,77 +80,109 @@ def generate(
     """
     if extend and video is None:
         fail("--extend needs --video")
-    asked: dict[str, Any] = {"prompt": prompt, "model": model, "size": size, "resolution": resolution}
-    asked |= {"seconds": seconds, "n": n}
-    fields = {name: str(value) for name, value in asked.items() if value is not None}
-    with ExitStack() as stack:
-        http = stack.enter_context(connect(load_settings(), base_url))
-        files = [("input_reference", stack.enter_context(path.open("rb"))) for path in image or []]
-        if video:
-            files.append(("video", stack.enter_context(video.open("rb"))))
-        route = "/v1/videos/extensions" if extend else "/v1/videos/edits" if video else "/v1/videos"
-        request = {"data": fields, "files": files} if files else {"json": fields}
-        created = check(http.post(route, **request)).json()
-        for warning in created["warnings"]:
-            err.print(f"[yellow]note:[/yellow] {warning['message']}")
-        finished = _follow(http, created)
-        _save(http, finished, output or Path(f"{_slug(prompt)}.mp4"))
-
-
-def _follow(http: httpx.Client, video: dict[str, Any]) -> dict[str, Any]:
-    """Show one bar per output until the video has ended; Ctrl-C cancels it."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err) as progress:
-        bars: list[TaskID] = [
-            progress.add_task(_title(video, index), total=100) for index in range(len(video["outputs"]))
-        ]
+    if remix and (video or image or reference or character):
+        fail("--remix takes no other input: it starts from the video that it names")
+    target = target_for(output, prompt)
+    asked = {
+        "prompt": prompt,
+        "model": model,
+        "size": size,
+        "aspect_ratio": aspect_ratio,
+        "resolution": resolution,
+        "seconds": seconds,
+        "n": n,
+        "input_reference": [media(text, "--image") for text in image or ()] or None,
+        "reference_images": [media(text, "--reference") for text in reference or ()] or None,
+        "characters": [{"id": name} for name in character or ()] or None,
+        "video": media(video, "--video") if video else None,
+        "strict": strict or None,
+        **dict(pair(text) for text in setting or ()),
+    }
+    body = {name: value for name, value in asked.items() if value is not None}
+    route = _route(video=video, extend=extend, remix=remix)
+    order = Order(route, body, idempotency_key) if idempotency_key else Order(route, body)
+    settings = load_settings()
+    running = find(settings, base_url)
+    if not wait and not running:
+        fail("--no-wait needs a gateway that goes on: start one with `reelgate serve`, or name one with --base-url")
+    with connect(settings, running, engine=True) as http:
+        estimate = order.price(http)
+        _preview(estimate)
+        if dry_run:
+            if as_json:
+                print_json(estimate)
+            return
+        _confirm(estimate, yes=yes)
+        made = order.send(http)
+        err.print(escape(made["id"]))
+        if not wait:
+            _say_id(made, as_json=as_json)
+            return
         try:
-            while True:
-                for bar, entry in zip(bars, video["outputs"], strict=True):
-                    progress.update(bar, completed=entry["progress"], description=_title(video, entry["index"]))
-                if video["status"] in ("completed", "failed"):
-                    return video
-                time.sleep(_POLL_SECONDS)
-                video = check(http.get(f"/v1/videos/{video['id']}")).json()
+            finished = follow(http, made)
+            files = save(http, finished, target)
         except KeyboardInterrupt:
-            check(http.post(f"/v1/videos/{video['id']}/cancel"))
-            err.print("cancelled")
-            raise typer.Exit(130) from None
+            _interrupted(http, made, base_url, as_json=as_json, goes_on=bool(running))
+    _conclude(finished, files, as_json=as_json)
 
 
-def _title(video: dict[str, Any], index: int) -> str:
-    entry = video["outputs"][index]
-    name = video["id"] if len(video["outputs"]) == 1 else f"output {index}"
-    return f"{name} {entry['status']:<11}"
+def _route(*, video: str | None, extend: bool, remix: str | None) -> str:
+    if remix:
+        return f"/v1/videos/{remix}/remix"
+    return "/v1/videos/extensions" if extend else "/v1/videos/edits" if video else "/v1/videos"
 
 
-def _save(http: httpx.Client, video: dict[str, Any], target: Path) -> None:
-    several = len(video["outputs"]) > 1
-    for entry in video["outputs"]:
-        if entry["error"]:
-            err.print(
-                f"[red]output {entry['index']} failed:[/red] {entry['error']['message']} ({entry['error']['code']})"
-            )
-            continue
-        path = target.with_stem(f"{target.stem}-{entry['index']}") if several else target
-        url, query = f"/v1/videos/{video['id']}/content", {"index": entry["index"]}
-        with http.stream("GET", url, params=query, follow_redirects=True) as answer:  # it may lie in a bucket
-            check(answer)
-            with path.open("wb") as file:
-                for chunk in answer.iter_bytes():
-                    file.write(chunk)
-        facts = f"{entry['width']}x{entry['height']}, {entry['duration']:.2f} s, {entry['size_bytes'] / 1e6:.1f} MB"
-        out.print(f"[green]saved[/green] {path} ({facts})")
+def _preview(estimate: dict[str, Any]) -> None:
+    """Say what will be made for how much, and what was not taken as asked."""
+    for warning in estimate["warnings"]:
+        note(warning["message"])
+    micros = estimate["total_cost_micros"]
+    cost = "for a price that is not known" if micros is None else f"for {dollars(micros / 1e6)}"
+    count = f"{estimate['n']} times " if estimate["n"] > 1 else ""
+    seconds = f", {estimate['seconds']} s" if estimate["seconds"] else ""
+    what = f"{estimate['model']} by {estimate['provider']}: {count}{estimate['size']}{seconds}, {cost}"
+    err.print(escape(plain(what)))
+
+
+def _confirm(estimate: dict[str, Any], *, yes: bool) -> None:
+    micros = estimate["total_cost_micros"]
+    dear = micros is None or micros > _ASK_ABOVE * 1e6
+    if dear and not yes and interactive() and not typer.confirm("Send it?", err=True):
+        fail("nothing was sent")
+
+
+def _say_id(made: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+    else:
+        out.print(made["id"], markup=False)
+
+
+def _interrupted(
+    http: httpx.Client, made: dict[str, Any], base_url: str | None, *, as_json: bool, goes_on: bool
+) -> NoReturn:
+    """Leave the video to itself, or cancel it if somebody is there who says so; a second Ctrl-C leaves it, too."""
+    path = f"/v1/videos/{made['id']}"
+    cancel = False
+    try:
+        cancel = interactive() and typer.confirm("\nCancel the video? Otherwise it goes on.", err=True)
+    except typer.Abort:
+        err.print()
+    video = ask(http, "POST", f"{path}/cancel") if cancel else ask(http, "GET", path)
+    if as_json:
+        print_json(video)
+    if cancel:
+        err.print("cancelled")
+    else:
+        when = "it goes on" if goes_on else "it goes on when a gateway runs here again (`reelgate serve`)"
+        err.print(f"{when}: {come_back(video, base_url)}", markup=False)
+    raise typer.Exit(INTERRUPTED)
+
+
+def _conclude(video: dict[str, Any], files: list[dict[str, Any]], *, as_json: bool) -> None:
     cost, provider = video["metadata"]["cost"], video["metadata"]["provider_name"]
-    err.print(f"{provider}, {'cost unknown' if cost is None else f'${cost:.4f}'}")
+    err.print(escape(plain(f"{provider}, {'cost unknown' if cost is None else dollars(cost)}")))
+    if as_json:
+        print_json({**video, "files": files})
     if video["status"] == "failed":
-        raise typer.Exit(1)
-
-
-def _slug(prompt: str) -> str:
-    return _SLUG.sub("-", prompt.lower()).strip("-")[:40].strip("-") or "video"
+        raise typer.Exit(FAILED)

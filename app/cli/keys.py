@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
-from app.cli.connection import check, client, find
+from app.cli.completion import complete_key, complete_model, complete_provider
+from app.cli.connection import ask, client, find
+from app.cli.key_line import key_line
 from app.cli.offline import offline
-from app.cli.terminal import err, fail, load_settings, out
+from app.cli.options import AsJson, BaseUrl
+from app.cli.terminal import err, fail, load_settings, out, print_json
 from app.domain.limits import DAY, Period, Role
 
 if TYPE_CHECKING:
@@ -33,15 +36,20 @@ keys = typer.Typer(help="Make, list, change, rotate and revoke API keys.", no_ar
 
 T = TypeVar("T")
 Json: TypeAlias = "dict[str, Any]"
-Id = Annotated[str, typer.Argument(help="The key's id, key_….", metavar="ID")]
-Url = Annotated[str | None, typer.Option("--base-url", help="A gateway elsewhere. [REELGATE_BASE_URL]")]
+Id = Annotated[str, typer.Argument(help="The key's id, key_….", metavar="ID", autocompletion=complete_key)]
 RoleOption = Annotated[Role | None, typer.Option("--role", help="admin manages keys; reader only looks.")]
 Budget = Annotated[str | None, typer.Option("--budget", help="Dollars that it may spend, such as 25 or 0.50.")]
 Per = Annotated[Period | None, typer.Option("--per", help="What the budget is for; days and months are of UTC.")]
 Rpm = Annotated[str | None, typer.Option("--rpm", help="Requests per minute that make something.")]
 Concurrent = Annotated[str | None, typer.Option("--concurrent", help="Outputs in flight at a time.")]
-Models = Annotated[list[str] | None, typer.Option("--model", help="A model that it may use; repeat for more.")]
-Providers = Annotated[list[str] | None, typer.Option("--provider", help="A provider that it may use; repeat for more.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", help="A model that it may use; repeat for more.", autocompletion=complete_model),
+]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option("--provider", help="A provider that it may use; repeat for more.", autocompletion=complete_provider),
+]
 Unpriced = Annotated[
     bool | None, typer.Option("--allow-unpriced/--refuse-unpriced", help="Under a budget, what has no price.")
 ]
@@ -62,44 +70,50 @@ def create(
     provider: Providers = None,
     unpriced: Unpriced = None,
     expires: Expires = None,
-    base_url: Url = None,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once. From the first key on, every request needs one."""
     role = "admin" if admin else role
     body = _body(name, role, budget, per, rpm, concurrent, model, provider, unpriced, expires)
     settings = load_settings()
 
-    async def work(accounts: Accounts) -> tuple[str, bool]:
-        from app.api.key_bodies import read_new  # noqa: PLC0415 - the help should not wait for it
+    async def work(accounts: Accounts) -> tuple[Json, bool]:
+        from app.api.key_bodies import key_object, read_new
 
         wanted = read_new(body, _catalogue(settings))
-        _, secret = await accounts.create_key(wanted.name, wanted.role, wanted.limits, wanted.expires_at)
+        key, secret = await accounts.create_key(wanted.name, wanted.role, wanted.limits, wanted.expires_at)
         rows = [key.row for key in await accounts.list_keys()]
-        return secret, settings.admin_key is None and not any(r.role == "admin" and not r.revoked_at for r in rows)
+        closed = settings.admin_key is None and not any(r.role == "admin" and not r.revoked_at for r in rows)
+        return {**key_object(key, time.time()), "key": secret}, closed
 
-    def ask(http: httpx.Client) -> tuple[str, bool]:
-        secret = check(http.post("/v1/keys", json=body)).json()["key"]
-        return secret, http.get("/v1/keys").is_client_error  # to whoever made the key: it was the first
+    def online(http: httpx.Client) -> tuple[Json, bool]:
+        made = ask(http, "POST", "/v1/keys", json=body)
+        return made, http.get("/v1/keys").is_client_error  # to whoever made the key: it was the first
 
-    secret, closed = _do(settings, base_url, ask, work)
-    out.print(secret, markup=False)
+    made, closed = _do(settings, base_url, online, work)
+    _show(made, made["key"], as_json=as_json)
     if closed and role != "admin":
         err.print(_NO_ADMIN)
 
 
 @keys.command("list")
-def list_keys(base_url: Url = None) -> None:
+def list_keys(base_url: BaseUrl = None, *, as_json: AsJson = False) -> None:
     """List the keys with their limits; the keys themselves are not kept."""
 
-    async def work(accounts: Accounts) -> list[Json]:
-        from app.api.key_bodies import key_object  # noqa: PLC0415 - as above
+    async def work(accounts: Accounts) -> Json:
+        from app.api.key_bodies import key_object
 
-        return [key_object(key, time.time()) for key in await accounts.list_keys()]
+        data = [key_object(key, time.time()) for key in await accounts.list_keys()]
+        return {"object": "list", "data": data}
 
-    rows = _do(load_settings(), base_url, lambda http: check(http.get("/v1/keys")).json()["data"], work)
-    for row in rows:
-        out.print(_line(row), markup=False)
-    if not rows:
+    found = _do(load_settings(), base_url, lambda http: ask(http, "GET", "/v1/keys"), work)
+    if as_json:
+        print_json(found)
+        return
+    for row in found["data"]:
+        out.print(key_line(row), markup=False)
+    if not found["data"]:
         out.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME --admin`")
 
 
@@ -117,7 +131,8 @@ def update(
     provider: Providers = None,
     unpriced: Unpriced = None,
     expires: Expires = None,
-    base_url: Url = None,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change a key's name, role, limits or expiry; `none` takes a limit away, what is not named stays."""
     body = _body(name, role, budget, per, rpm, concurrent, model, provider, unpriced, expires)
@@ -126,13 +141,13 @@ def update(
     settings = load_settings()
 
     async def work(accounts: Accounts) -> Json:
-        from app.api.key_bodies import key_object, read_changes  # noqa: PLC0415 - as above
+        from app.api.key_bodies import key_object, read_changes
 
         key = await accounts.update_key(key_id, read_changes(body, _catalogue(settings)))
         return key_object(key, time.time())
 
-    row = _do(settings, base_url, lambda http: check(http.patch(f"/v1/keys/{key_id}", json=body)).json(), work)
-    out.print(_line(row), markup=False)
+    row = _do(settings, base_url, lambda http: ask(http, "PATCH", f"/v1/keys/{key_id}", json=body), work)
+    _show(row, key_line(row), as_json=as_json)
 
 
 @keys.command()
@@ -140,18 +155,23 @@ def rotate(
     key_id: Id,
     *,
     grace: Annotated[float, typer.Option(help="Seconds for which the old key stays good.", min=0)] = 0,
-    base_url: Url = None,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give a key a new secret and show it, this once."""
 
-    async def work(accounts: Accounts) -> str:
-        return (await accounts.rotate_key(key_id, grace))[1]
+    async def work(accounts: Accounts) -> Json:
+        from app.api.key_bodies import key_object
 
-    def ask(http: httpx.Client) -> str:
-        secret: str = check(http.post(f"/v1/keys/{key_id}/rotate", json={"grace_seconds": grace})).json()["key"]
-        return secret
+        key, secret = await accounts.rotate_key(key_id, grace)
+        return {**key_object(key, time.time()), "key": secret}
 
-    out.print(_do(load_settings(), base_url, ask, work), markup=False)
+    def online(http: httpx.Client) -> Json:
+        made: Json = ask(http, "POST", f"/v1/keys/{key_id}/rotate", json={"grace_seconds": grace})
+        return made
+
+    made = _do(load_settings(), base_url, online, work)
+    _show(made, made["key"], as_json=as_json)
 
 
 @keys.command()
@@ -161,58 +181,68 @@ def revoke(
     cancel: Annotated[
         bool, typer.Option("--cancel", help="Cancel its live videos and disable its webhooks; also if revoked before.")
     ] = False,
-    base_url: Url = None,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """End a key at once. What it ordered goes on, unless --cancel is given."""
     settings = load_settings()
 
-    async def work(database: Database) -> int:
-        from app.services.revoking import Revoking  # noqa: PLC0415 - only when no gateway runs
+    async def work(database: Database) -> Json:
+        from app.services.revoking import Revoking
 
         revoking = Revoking(database, _accounts(settings, database), time.time, settings.keep_seconds)
-        return await revoking.revoke(key_id, cancel=cancel)
+        cancelled = await revoking.revoke(key_id, cancel=cancel)
+        said = {"cancelled_videos": cancelled} if cancel else {}
+        return {"id": key_id, "object": "api_key.deleted", "deleted": True, **said}
 
-    def ask(http: httpx.Client) -> int:
-        answer = check(http.delete(f"/v1/keys/{key_id}", params={"cancel": True} if cancel else {})).json()
-        cancelled: int = answer.get("cancelled_videos", 0)
-        return cancelled
+    def online(http: httpx.Client) -> Json:
+        answer: Json = ask(http, "DELETE", f"/v1/keys/{key_id}", params={"cancel": True} if cancel else {})
+        return answer
 
-    cancelled = _do_in(settings, base_url, ask, work)
-    out.print(f"revoked {key_id}" + (f" and cancelled {cancelled} of its videos" if cancel else ""), markup=False)
+    done = _do_in(settings, base_url, online, work)
+    rest = f" and cancelled {done['cancelled_videos']} of its videos" if cancel else ""
+    _show(done, f"revoked {key_id}{rest}", as_json=as_json)
+
+
+def _show(answer: Json, line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(line, markup=False)
 
 
 def _do(
     settings: CommandSettings,
     base_url: str | None,
-    ask: Callable[[httpx.Client], T],
+    online: Callable[[httpx.Client], T],
     work: Callable[[Accounts], Awaitable[T]],
 ) -> T:
     """Ask the gateway that is named or runs, or do the work where none does."""
-    return _do_in(settings, base_url, ask, lambda database: work(_accounts(settings, database)))
+    return _do_in(settings, base_url, online, lambda database: work(_accounts(settings, database)))
 
 
 def _do_in(
     settings: CommandSettings,
     base_url: str | None,
-    ask: Callable[[httpx.Client], T],
+    online: Callable[[httpx.Client], T],
     work: Callable[[Database], Awaitable[T]],
 ) -> T:
     """Ask the gateway that is named or runs, or do the work in the database where none does."""
     url = find(settings, base_url)
     if url:
         with client(url, settings) as http:
-            return ask(http)
+            return online(http)
     return offline(settings, work)
 
 
 def _accounts(settings: Settings, database: Database) -> Accounts:
-    from app.services.accounts import Accounts  # noqa: PLC0415 - only when no gateway runs
+    from app.services.accounts import Accounts
 
     return Accounts(database, time.time, settings.admin_key, required=True)
 
 
 def _catalogue(settings: Settings) -> Catalogue:
-    from app.startup import load_catalogue  # noqa: PLC0415 - only when no gateway runs
+    from app.startup import load_catalogue
 
     return load_catalogue(settings)
 
@@ -253,29 +283,3 @@ def _moment(text: str) -> int:
         return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
     except (ValueError, OverflowError):
         fail(f"--expires {text}: expected a date such as 2027-01-31, or a number of days such as 30d")
-
-
-def _line(row: Json) -> str:
-    state = f"last used {_day(row['last_used_at'])}"
-    if row["revoked_at"]:
-        state = f"revoked {_day(row['revoked_at'])}"
-    elif row["expires_at"]:
-        state += f", expires {_day(row['expires_at'])}"
-    facts = (row["id"], f"{row['prefix']}…", f"{row['role']:<6}", f"made {_day(row['created_at'])}", state)
-    return "  ".join((*facts, *_limits(row), row["name"]))
-
-
-def _limits(row: Json) -> list[str]:
-    period = "" if row["budget_period"] == "total" else f" per {row['budget_period']}"
-    said = {
-        "budget_usd": f"${row['spent_usd']:g} of ${row['budget_usd']}{period}",
-        "requests_per_minute": f"{row['requests_per_minute']} requests per minute",
-        "max_concurrent": f"{row['max_concurrent']} at a time",
-        "models": f"models {','.join(row['models'] or ())}",
-        "providers": f"providers {','.join(row['providers'] or ())}",
-    }
-    return [text for name, text in said.items() if row[name] is not None]
-
-
-def _day(seconds: float | None) -> str:
-    return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

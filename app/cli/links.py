@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.connection import check, client, find
+from app.cli.connection import ask, client, find
 from app.cli.offline import offline
-from app.cli.terminal import load_settings, out
+from app.cli.options import AsJson, BaseUrl
+from app.cli.terminal import load_settings, out, print_json
+from app.cli.times import to_second
 
 if TYPE_CHECKING:
     from app.db.session import Database
@@ -30,29 +31,31 @@ def rotate(
     grace: Annotated[
         float, typer.Option(help="Seconds for which links signed before stay good.", min=0, max=_LONGEST)
     ] = _LONGEST,
-    base_url: Annotated[str | None, typer.Option("--base-url", help="A gateway elsewhere. [REELGATE_BASE_URL]")] = None,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """Replace the secret. Without --grace, every link that is out there lives as long as it was to."""
+    done = _rotate(grace, base_url)
+    if as_json:
+        print_json(done)
+        return
+    begin, end = to_second(done["used_from"]), to_second(done["previous_expires_at"])
+    out.print(f"links are signed anew from {begin}; those signed before are good until {end}")
+
+
+def _rotate(grace: float, base_url: str | None) -> dict[str, Any]:
     settings = load_settings()
     url = find(settings, base_url)
     if url:
         with client(url, settings) as http:
-            answer = check(http.post("/v1/links/rotate", json={"grace_seconds": grace})).json()
-        _say(answer["used_from"], answer["previous_expires_at"])
-        return
+            answer: dict[str, Any] = ask(http, "POST", "/v1/links/rotate", json={"grace_seconds": grace})
+            return answer
 
-    async def work(database: Database) -> tuple[float, float]:
-        from app.services.link_secrets import LinkSecrets  # noqa: PLC0415 - only when no gateway runs
+    async def work(database: Database) -> dict[str, Any]:
+        from app.api.link_secret import LinkSecretObject
+        from app.services.link_secrets import LinkSecrets
 
         done = await LinkSecrets(database, database.clock, settings.data_dir / "link.secret").rotate(grace)
-        return done.used_from, done.old_until
+        return LinkSecretObject(used_from=int(done.used_from), previous_expires_at=int(done.old_until)).model_dump()
 
-    _say(*offline(settings, work))
-
-
-def _say(used_from: float, old_until: float) -> None:
-    out.print(f"links are signed anew from {_time(used_from)}; those signed before are good until {_time(old_until)}")
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return offline(settings, work)

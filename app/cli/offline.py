@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from app.cli.connection import refuse
 from app.cli.terminal import fail
-from app.domain.errors import GatewayError
-from app.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +18,11 @@ T = TypeVar("T")
 
 def offline(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     """Do the work in the database; one in the data folder may be in no gateway's use."""
-    from app.startup import StartupError, build_database, lock, open_database  # noqa: PLC0415 - when no gateway runs
+    import asyncio
+
+    from app.domain.errors import GatewayError
+    from app.startup import StartupError, build_database, lock, open_database
+    from app.telemetry import configure_logs
 
     async def run() -> T:
         with lock(settings):
@@ -38,4 +39,5 @@ def offline(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     except StartupError as error:
         refuse(error)
     except GatewayError as error:
-        fail(error.message)
+        told = {"message": error.message, "type": error.kind.type, "param": error.param, "code": error.code}
+        fail(error.message, error=told)

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import time
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from app.cli.connection import check, client, find
+from app.cli.completion import complete_key, complete_model, complete_video
+from app.cli.connection import ask, client, find
 from app.cli.offline import offline
-from app.cli.terminal import fail, load_settings, out
+from app.cli.options import AsJson, BaseUrl, Status
+from app.cli.terminal import dollars, fail, load_settings, out, plain, print_json
+from app.cli.times import past, to_second
 
 if TYPE_CHECKING:
     from app.config import CommandSettings
     from app.db.session import Database
 
 _MOST = 100  # that are listed
-_UNITS = {"m": 60, "h": 3600, "d": 86400}
-
-
-class Status(StrEnum):
-    """What became of a video."""
-
-    QUEUED = "queued"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
 
 
 def requests(
     *,
-    key: Annotated[str | None, typer.Option(help="Those of one key, key_….")] = None,
-    video: Annotated[str | None, typer.Option(help="Those about one video.")] = None,
-    model: Annotated[str | None, typer.Option(help="Those for one model, as it was asked for.")] = None,
+    key: Annotated[str | None, typer.Option(help="Those of one key, key_….", autocompletion=complete_key)] = None,
+    video: Annotated[str | None, typer.Option(help="Those about one video.", autocompletion=complete_video)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Those for one model, as it was asked for.", autocompletion=complete_model)
+    ] = None,
     status: Annotated[Status | None, typer.Option(help="Those whose video is in this state.")] = None,
     error: Annotated[str | None, typer.Option(help="Those refused or failed with this code.")] = None,
     since: Annotated[str | None, typer.Option(help="A date of UTC (2027-01-31), or 90m, 12h, 30d.")] = None,
     after: Annotated[str | None, typer.Option(help="Those that follow this one in the list, req_….")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=_MOST)] = 20,
-    base_url: Annotated[str | None, typer.Option(help="A gateway elsewhere. [REELGATE_BASE_URL]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As the API answers.")] = False,
+    base_url: BaseUrl = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the requests that made or changed something, refused ones too, newest first."""
     asked = {
@@ -52,13 +42,13 @@ def requests(
         "model": model,
         "status": None if status is None else status.value,
         "error_code": error,
-        "created_after": None if since is None else _moment(since),
+        "created_after": past(since, "--since"),
         "after": after,
         "limit": limit,
     }
     page = _ask(base_url, {name: value for name, value in asked.items() if value is not None})
     if as_json:
-        out.print(json.dumps(page, indent=2, ensure_ascii=False), markup=False)
+        print_json(page)
         return
     for each in page["data"]:
         out.print(_line(each), markup=False)
@@ -74,7 +64,7 @@ def _ask(base_url: str | None, query: dict[str, Any]) -> dict[str, Any]:
     url = find(settings, base_url)
     if url:
         with client(url, settings) as http:
-            answer: dict[str, Any] = check(http.get("/v1/requests", params=query)).json()
+            answer: dict[str, Any] = ask(http, "GET", "/v1/requests", params=query)
             return answer
 
     async def work(database: Database) -> dict[str, Any]:
@@ -84,10 +74,12 @@ def _ask(base_url: str | None, query: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _read(settings: CommandSettings, database: Database, query: dict[str, Any]) -> dict[str, Any]:
-    from app.api.request_schemas import RequestsQuery  # noqa: PLC0415 - only when no gateway runs
-    from app.api.requests import page_of, request_list  # noqa: PLC0415 - as above
-    from app.services.accounts import ADMIN  # noqa: PLC0415 - as above
-    from app.services.request_log import RequestLog  # noqa: PLC0415 - as above
+    from pydantic import ValidationError
+
+    from app.api.request_schemas import RequestsQuery
+    from app.api.requests import page_of, request_list
+    from app.services.accounts import ADMIN
+    from app.services.request_log import RequestLog
 
     try:
         asked = page_of(RequestsQuery(**query))
@@ -98,19 +90,9 @@ async def _read(settings: CommandSettings, database: Database, query: dict[str, 
     return dict(request_list(*await log.list_page(ADMIN, asked)))
 
 
-def _moment(text: str) -> int:
-    """Read a date, or how long ago, as unix seconds."""
-    try:
-        if text[-1:] in _UNITS:
-            return max(0, int(time.time() - float(text[:-1]) * _UNITS[text[-1]]))
-        return max(0, int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()))
-    except (ValueError, OverflowError):
-        fail(f"--since {text}: expected a date such as 2027-01-31, or how long ago, such as 90m, 12h or 30d")
-
-
 def _line(row: dict[str, Any]) -> str:
     facts = [
-        datetime.fromtimestamp(row["created_at"], UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        to_second(row["created_at"]).removesuffix(" UTC"),
         row["id"],
         row["key_id"],
         f"{row['method']} {row['route']}",
@@ -120,12 +102,7 @@ def _line(row: dict[str, Any]) -> str:
         row["video_id"],
         row["status"],
         ",".join(row["providers"]),
-        None if row["cost"] is None else f"${row['cost']:.6f}".rstrip("0").rstrip("."),
+        None if row["cost"] is None else dollars(row["cost"]),
         None if row["job_seconds"] is None else f"{row['job_seconds']:g} s",
     ]
-    return "  ".join(_plain(str(fact)) for fact in facts if fact)
-
-
-def _plain(text: str) -> str:
-    """Keep others' words (a model may have any name) on one line, and from giving the terminal orders."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "  ".join(plain(str(fact)) for fact in facts if fact)

@@ -15,8 +15,6 @@ from rich.markup import escape
 
 from app.cli.connection import local_url
 from app.cli.terminal import err, fail, load_settings, out
-from app.config import unknown_variables
-from app.telemetry import configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +54,8 @@ def worker(
 
 
 def _run(settings: Settings, role: Role) -> None:
+    from app.config import unknown_variables
+
     for name, nearest in unknown_variables().items():
         err.print(f"[yellow]warning:[/yellow] {escape(name)} is no setting; the nearest is {nearest}")
     try:
@@ -63,9 +63,14 @@ def _run(settings: Settings, role: Role) -> None:
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.")
     gc.disable()  # what is loaded now stays: to look through it for garbage is a seventh of the start
-    from app.main import create_app  # noqa: PLC0415 - the help should not wait for the framework
-    from app.startup import StartupError  # noqa: PLC0415
+    from app.main import create_app
+    from app.startup import StartupError, check_role
+    from app.telemetry import configure_logs
 
+    try:
+        check_role(settings, role)
+    except StartupError as error:
+        fail(str(error))
     configure_logs(settings.log_format, settings.log_level)
     app = create_app(settings, role=role)
     server = make_server(app, lambda: _started(app, settings, listener.getsockname()[1], role))
@@ -98,7 +103,7 @@ def _stopped(_number: int, _frame: FrameType | None) -> None:
 
 def make_server(app: FastAPI, on_start: Callable[[], None] = lambda: None) -> uvicorn.Server:
     """Make the HTTP server; `on_start` is called once it listens."""
-    import uvicorn  # noqa: PLC0415 - as in serve
+    import uvicorn
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the gateway logs its own failures
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli.connection import check, client, find
+from app.cli.completion import complete_submission
+from app.cli.connection import check, client, find, read
 from app.cli.offline import offline
-from app.cli.terminal import fail, load_settings, out
+from app.cli.options import AsJson, BaseUrl
+from app.cli.terminal import dollars, fail, load_settings, out, plain, print_json
+from app.cli.times import to_second
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,9 +31,9 @@ submissions = typer.Typer(
     help="List and resolve paid requests whose answer was lost: those of `submission_unknown`.", no_args_is_help=True
 )
 
-Id = Annotated[str, typer.Argument(help="The submission's id, sub_….", metavar="ID")]
-Url = Annotated[str | None, typer.Option("--base-url", help="A gateway elsewhere. [REELGATE_BASE_URL]")]
-AsJson = Annotated[bool, typer.Option("--json", help="As the API answers.")]
+Id = Annotated[
+    str, typer.Argument(help="The submission's id, sub_….", metavar="ID", autocompletion=complete_submission)
+]
 
 
 @submissions.command("list")
@@ -40,12 +41,12 @@ def list_submissions(
     *,
     everything: Annotated[bool, typer.Option("--all", help="Settled ones as well.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=_MOST)] = 20,
-    base_url: Url = None,
+    base_url: BaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """List what nobody knows the fate of, newest first."""
-    from app.api.submissions import submission_list  # noqa: PLC0415 - the help should not wait for it
-    from app.db.flagged import Page  # noqa: PLC0415 - as above
+    from app.api.submissions import submission_list
+    from app.db.flagged import Page
 
     async def work(service: Submissions) -> dict[str, Any]:
         found, has_more = await service.list_page(Page(flagged=not everything, limit=limit))
@@ -54,13 +55,19 @@ def list_submissions(
     query = {"status": "all" if everything else "unknown", "limit": limit}
     page = _ask(base_url, lambda http: http.get("/v1/submissions", params=query), work)
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
     for each in page["data"]:
-        cost = _dollars(each["cost"] if each["status"] == "settled" else each["cost_estimate"])
+        cost = dollars(each["cost"] if each["status"] == "settled" else each["cost_estimate"])
         where = f"{each['video_id']}[{each['output_index']}]"
-        facts = (each["id"], f"{each['phase']:<11}", f"{each['provider']:<7}", f"sent {_time(each['sent_at'])}", cost)
-        out.print("  ".join((*facts, where, _plain(each["prompt"][:40]))), markup=False)
+        facts = (
+            each["id"],
+            f"{each['phase']:<11}",
+            f"{each['provider']:<7}",
+            f"sent {to_second(each['sent_at'])}",
+            cost,
+        )
+        out.print("  ".join((*facts, where, plain(each["prompt"][:40]))), markup=False)
     if page["has_more"]:
         out.print("and more: see --limit")
     if not page["data"]:
@@ -68,7 +75,7 @@ def list_submissions(
 
 
 @submissions.command()
-def show(submission_id: Id, base_url: Url = None, *, as_json: AsJson = False) -> None:
+def show(submission_id: Id, base_url: BaseUrl = None, *, as_json: AsJson = False) -> None:
     """Show one: what was sent when to whom, and what is known of it."""
 
     async def work(service: Submissions) -> dict[str, Any]:
@@ -88,12 +95,12 @@ def resolve(
         float | None, typer.Option(help="It is lost, and cost this.", metavar="DOLLARS", min=0.000001, max=1000)
     ] = None,
     not_charged: Annotated[bool, typer.Option("--not-charged", help="It cost nothing.")] = False,
-    base_url: Url = None,
+    base_url: BaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what became of one. Saying it again changes nothing; the first word stands."""
-    from app.api.submissions import read_resolution  # noqa: PLC0415 - the help should not wait for it
-    from app.services.audit import CLI  # noqa: PLC0415 - as above
+    from app.api.submissions import read_resolution
+    from app.services.audit import CLI
 
     said: list[dict[str, object]] = []
     if accepted is not None:
@@ -122,15 +129,15 @@ def _ask(
     url = find(settings, base_url)
     if url:
         with client(url, settings) as http:
-            answer: dict[str, Any] = check(online(http)).json()
+            answer: dict[str, Any] = read(check(online(http)))
             return answer
     return offline(settings, lambda database: _serve(settings, database, direct))
 
 
 async def _serve(settings: CommandSettings, database: Database, work: Callable[[Submissions], Awaitable[T]]) -> T:
     """Do the work with the providers of the settings, one of which may have to confirm a job."""
-    from app.services.submissions import Submissions  # noqa: PLC0415 - only when no gateway runs
-    from app.startup import build_providers, load_catalogue  # noqa: PLC0415 - as above
+    from app.services.submissions import Submissions
+    from app.startup import build_providers, load_catalogue
 
     scratch = settings.data_dir.absolute() / "scratch"
     providers = build_providers(settings, load_catalogue(settings), scratch)
@@ -142,44 +149,27 @@ async def _serve(settings: CommandSettings, database: Database, work: Callable[[
 
 
 def _object(found: Submission) -> dict[str, Any]:
-    from app.api.submissions import submission_object  # noqa: PLC0415 - only when no gateway runs
+    from app.api.submissions import submission_object
 
     return submission_object(found)
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     facts = {
         **{name: found[name] for name in ("id", "status", "phase", "provider", "endpoint", "model", "upstream_id")},
         "video": f"{found['video_id']}, output {found['output_index']}",
         "owner": found["owner"],
-        "prompt": _plain(found["prompt"]),
-        "sent": _time(found["sent_at"]),
-        "answered": _time(found["answered_at"]),
-        "estimate": _dollars(found["cost_estimate"]),
-        "booked": _dollars(found["cost"]),
+        "prompt": plain(found["prompt"]),
+        "sent": to_second(found["sent_at"]),
+        "answered": to_second(found["answered_at"]),
+        "estimate": dollars(found["cost_estimate"]),
+        "booked": dollars(found["cost"]),
     }
     for name, value in facts.items():
         out.print(f"{name:<12}{'-' if value is None else value}", markup=False)
     for each in found["attempts"]:
-        story = (each["provider"], each["outcome"], _dollars(each["cost"]), _plain(each["message"] or ""))
+        story = (each["provider"], each["outcome"], dollars(each["cost"]), plain(each["message"] or ""))
         out.print(f"{'attempt':<12}{'  '.join(story)}", markup=False)
-
-
-def _print_json(answer: dict[str, Any]) -> None:
-    out.print(json.dumps(answer, indent=2, ensure_ascii=False), markup=False)
-
-
-def _plain(text: str) -> str:
-    """Keep others' words on one line, and from giving the terminal orders."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _dollars(amount: float | None) -> str:
-    return "-" if amount is None else f"${amount:.6f}".rstrip("0").rstrip(".")
-
-
-def _time(seconds: int | None) -> str:
-    return "-" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -58,10 +58,10 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
         process.stdout.close()
 
 
-def refused(tmp_path: Path, **environment: str) -> str:
-    """Run `serve` where it must refuse to start, and return what it said."""
+def refused(tmp_path: Path, *command: str, **environment: str) -> str:
+    """Run `serve`, or another command, where it must refuse to start, and return what it said."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "app", "serve"],
+        [sys.executable, "-P", "-m", "app", *(command or ("serve",))],
         env={"PATH": os.environ["PATH"], "REELGATE_PORT": "0", **coverage_environment(), **environment},
         cwd=tmp_path,
         capture_output=True,

@@ -63,7 +63,7 @@ def test_a_data_folder_that_another_process_holds_fails(run: Run) -> None:
 
 
 def test_a_python_that_is_too_old_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["app.cli.doctor"], "_PYTHON", (99, 0))
+    monkeypatch.setattr(sys.modules["app.cli.checks"], "_PYTHON", (99, 0))
     result = run("doctor")
     assert result.exit_code == 1
     assert "is too old: 99.0 is needed" in result.output

@@ -91,7 +91,7 @@ def test_extending_needs_a_video(run: Run) -> None:
 
 def test_an_address_that_is_no_gateway_is_named(run: Run, unused_port: int) -> None:
     result = run("generate", "a boat", "--base-url", f"http://127.0.0.1:{unused_port}")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert f"cannot reach http://127.0.0.1:{unused_port}" in result.output
 
 

@@ -96,6 +96,11 @@ def test_a_second_gateway_on_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert "Another gateway is using the data folder" in refused(tmp_path)
 
 
+@pytest.mark.parametrize("command", [("serve", "--no-engine"), ("worker",)])
+def test_the_work_on_a_file_is_not_split(tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert "SQLite serves one process" in refused(tmp_path, *command)
+
+
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -1,0 +1,85 @@
+"""Finished outputs become files; a file that is there is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from app.cli.connection import check
+from app.cli.terminal import err, fail, out, plain, speaks_json
+
+if TYPE_CHECKING:
+    import httpx
+
+_SLUG = re.compile(r"[^a-z0-9]+")
+_SUFFIXES = {"video": ".mp4", "thumbnail": ".webp", "spritesheet": ".jpg"}
+
+
+def target_for(output: Path | None, name: str, variant: str = "video") -> Path:
+    """Choose where to write: the file that was named, or one after `name` that takes no other's place.
+
+    Ends the command where nothing can be written, so that nothing is paid for that.
+    """
+    folder = Path() if output is None else output
+    named = output is not None and not output.is_dir()
+    if named:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        fail(f"cannot write into {folder.absolute()}: it must be a folder that is writable", code="cannot_write")
+    if named and output is not None:
+        return output
+    stem, suffix = _SLUG.sub("-", name.lower()).strip("-")[:40].strip("-") or "video", _SUFFIXES[variant]
+    number = 1
+    while _taken(path := folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"):
+        number += 1
+    return path
+
+
+def _taken(path: Path) -> bool:
+    return path.exists() or any(path.parent.glob(f"{path.stem}-[0-9]{path.suffix}"))
+
+
+def save(
+    http: httpx.Client, video: dict[str, Any], target: Path, *, index: int | None = None, variant: str = "video"
+) -> list[dict[str, Any]]:
+    """Write every finished output, or the one of `index`, and return which went where."""
+    several = len(video["outputs"]) > 1 and index is None
+    saved = []
+    for entry in video["outputs"]:
+        if index is not None and entry["index"] != index:
+            continue
+        if entry["error"]:
+            what = f"output {entry['index']} failed: {entry['error']['message']} ({entry['error']['code']})"
+            err.print(f"[red]{escape(plain(what))}[/red]")
+            continue
+        path = target.with_stem(f"{target.stem}-{entry['index']}") if several else target
+        size = _write(http, f"/v1/videos/{video['id']}/content", {"index": entry["index"], "variant": variant}, path)
+        saved.append({"index": entry["index"], "path": str(path), "size_bytes": size})
+        if not speaks_json():
+            facts = f"{entry['width']}x{entry['height']}, {entry['duration']:.2f} s, " if variant == "video" else ""
+            out.print(f"[green]saved[/green] {escape(str(path))} ({facts}{size / 1e6:.1f} MB)")
+    return saved
+
+
+def _write(http: httpx.Client, url: str, query: dict[str, Any], path: Path) -> int:
+    """Write what is at the URL and return its size in bytes; what is there stays until all has come."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with http.stream("GET", url, params=query, follow_redirects=True) as answer:  # it may lie in a bucket
+            if not answer.is_success:
+                answer.read()
+            check(answer)
+            with part.open("wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+        size = part.stat().st_size
+        part.replace(path)
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}", code="cannot_write")
+    finally:
+        part.unlink(missing_ok=True)
+    return size

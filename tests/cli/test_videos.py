@@ -1,0 +1,217 @@
+"""`reelgate videos`: list, show, watch, download, cancel, delete; through a gateway, and where none runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.api.waiting import until, waits
+from tests.cli.commands import told
+from tests.cli.screen import screen
+from tests.serving import serve, settings_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.api.waiting import Waits
+    from tests.cli.conftest import Run
+    from tests.serving import Running
+
+HOSTILE = "a sea\nat \x1b[31mdusk, [bold]:heart:"
+
+
+@pytest.fixture
+def slow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
+    """Serve, where commands find it, videos that do not end by themselves."""
+    del run  # only that its environment is this test's, too
+    with waits(tmp_path / "served") as works:
+        monkeypatch.setenv("REELGATE_BASE_URL", works.gateway.url)
+        yield works
+
+
+def document(run: Run, *args: str) -> dict[str, Any]:
+    """Run a command with --json and return what it prints."""
+    result = run(*args, "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def ids(run: Run, *options: str) -> list[str]:
+    """List the ids of videos."""
+    return [video["id"] for video in document(run, "videos", "list", *options)["data"]]
+
+
+def test_videos_are_listed_by_every_filter_of_the_api(run: Run, slow: Waits) -> None:
+    first = slow.create(prompt="a paper boat")
+    second = slow.create(prompt="a red kite", model="grok-imagine-video-1.5", seconds=2)
+    slow.cancel(first)
+    for options, expected in (
+        ((), [second, first]),
+        (("--order", "asc"), [first, second]),
+        (("--limit", "1"), [second]),
+        (("--after", second), [first]),
+        (("--status", "failed"), [first]),
+        (("--status", "in_progress"), [second]),
+        (("--model", "grok-imagine-video-1.5"), [second]),
+        (("--since", "10m"), [second, first]),
+        (("--since", "2120-01-31"), []),
+        (("--until", "2020-01-31"), []),
+    ):
+        assert ids(run, *options) == expected, options
+    page = run("videos", "list", "--limit", "1")
+    assert page.stdout.splitlines()[1].startswith(second)
+    assert f"and more: --after {second}" in page.stderr
+    none = run("videos", "list", "--until", "2020-01-31")
+    assert (none.stdout, told(none)) == ("", ["no videos"])
+    wrong = run("videos", "list", "--since", "soon")
+    assert (wrong.exit_code, "--since soon: expected a date" in wrong.stderr) == (1, True)
+
+
+def test_a_pipe_gets_every_column_whole_and_no_orders_to_the_terminal(run: Run, slow: Waits) -> None:
+    prompt = f"{HOSTILE} {'and on ' * 40}end"
+    video_id = slow.create(prompt=prompt)
+    heading, line = run("videos", "list").stdout.splitlines()
+    for word in ("id", "status", "cost", "created (UTC)", "size", "seconds", "model", "prompt"):
+        assert word in heading
+    assert line.startswith(video_id)
+    assert line.endswith("and on end")
+    assert "a sea at  [31mdusk, [bold]:heart:" in line
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(("columns", "created"), [(80, False), (120, True)])
+def test_a_list_fits_the_terminal_and_cuts_no_id(tmp_path: Path, slow: Waits, columns: int, *, created: bool) -> None:
+    video_id = slow.create(prompt=f"灯台 {'a very long prompt ' * 20}")
+    command = ("videos", "list", "--base-url", slow.gateway.url)
+    with screen(tmp_path, *command, columns=columns, NO_COLOR="1") as shown:
+        assert shown.finish() == 0, shown.text
+    heading, line = shown.lines
+    assert line.startswith(video_id)
+    assert "灯台 a very" in line
+    assert line.endswith("…")
+    assert len(line) + 2 <= columns  # 灯台 takes four cells
+    assert ("created (UTC)" in heading) == created
+    assert "\x1b[3" not in shown.raw
+
+
+def test_one_is_shown_with_its_story(run: Run, gateway: Running) -> None:
+    video = gateway.finished(prompt=HOSTILE, size="1024x1024", resolution=None)
+    at = ("--base-url", gateway.url)
+    page = run("videos", "show", video["id"], *at).stdout
+    for line in (
+        f"id          {video['id']}",
+        "status      completed, 100 %",
+        "prompt      a sea at  [31mdusk, [bold]:heart:",
+        "model       grok-imagine-video (text-to-video)",
+        "cost        $0, estimated $0",
+        f"warning     {video['warnings'][0]['message']}",
+        "output 0    completed: 720x720, 1.04 s at 24 fps, ",
+        "+0.0 s      queued",
+    ):
+        assert line in page, page
+    assert "submitted to local" in page
+    assert page.rstrip().endswith("completed")
+    shown = document(run, "videos", "show", video["id"], *at)
+    timeline = gateway.http.get(f"/v1/videos/{video['id']}/timeline").json()
+    assert (shown["mode"], shown["timeline"]) == ("text-to-video", timeline["data"])
+    assert shown["prompt"] == HOSTILE
+
+
+def test_what_failed_is_shown_with_its_reason(run: Run, slow: Waits) -> None:
+    video_id = slow.create()
+    assert "status      in_progress" in run("videos", "show", video_id).stdout
+    slow.cancel(video_id)
+    page = run("videos", "show", video_id).stdout
+    assert "(cancelled)" in page
+    assert "output 0    failed: " in page
+
+
+def test_one_is_watched_to_its_end_and_saved(run: Run, tmp_path: Path, slow: Waits) -> None:
+    video_id = slow.create()
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run("videos", "watch", video_id, "-o", "it.mp4", "--json")))
+    thread.start()
+    until(lambda: slow.waiting > 0)
+    slow.end_all()
+    thread.join(60)
+    (result,) = results
+    assert result.exit_code == 0, result.output
+    video = json.loads(result.stdout)
+    assert (video["status"], video["files"][0]["path"]) == ("completed", "it.mp4")
+    assert (tmp_path / "it.mp4").read_bytes()[4:8] == b"ftyp"
+    assert run("videos", "watch", video_id).stdout.splitlines()[1].startswith(video_id)
+
+
+def test_ctrl_c_stops_watching_and_nothing_else(tmp_path: Path, slow: Waits) -> None:
+    video_id = slow.create()
+    with screen(tmp_path, "videos", "watch", video_id, "--base-url", slow.gateway.url) as shown:
+        shown.wait_for("in_progress")
+        shown.interrupt()
+        assert shown.finish() == 130
+    assert "not watched any more" in shown.text
+    assert slow.get(video_id)["status"] == "in_progress"
+
+
+def test_one_is_downloaded_in_every_variant(run: Run, tmp_path: Path, gateway: Running) -> None:
+    video = gateway.finished(prompt="A Boat", n=2)
+    at = ("--base-url", gateway.url)
+    files = document(run, "videos", "download", video["id"], *at)["files"]
+    assert [file["path"] for file in files] == ["a-boat-0.mp4", "a-boat-1.mp4"]
+    one = run("videos", "download", video["id"], "--index", "1", "-o", "one.mp4", *at)
+    assert one.stdout.startswith("saved one.mp4 (854x480, 1.04 s, ")
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "a-boat-1.mp4").read_bytes()
+    for variant, name, magic in (("thumbnail", "a-boat.webp", b"RIFF"), ("spritesheet", "a-boat.jpg", b"\xff\xd8")):
+        result = run("videos", "download", video["id"], "--variant", variant, "--index", "0", *at)
+        assert f"saved {name} (" in result.stdout
+        assert (tmp_path / name).read_bytes().startswith(magic)
+    missing = run("videos", "download", video["id"], "--index", "7", *at)
+    assert (missing.exit_code, "output 7 is not there: it has 2" in missing.stderr) == (1, True)
+
+
+def test_what_has_not_ended_cannot_be_downloaded(run: Run, slow: Waits) -> None:
+    result = run("videos", "download", slow.create(), "--json")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (1, "video_not_ready")
+
+
+def test_one_is_cancelled_and_deleted(run: Run, slow: Waits) -> None:
+    video_id = slow.create()
+    assert run("videos", "cancel", video_id).stdout == f"cancelled {video_id}\n"
+    assert run("videos", "delete", video_id).stdout == f"deleted {video_id}\n"
+    gone = run("videos", "show", video_id, "--json")
+    assert (gone.exit_code, json.loads(gone.stdout)["error"]["code"]) == (1, "video_not_found")
+    other = slow.create()
+    slow.end_all()
+    until(lambda: slow.get(other)["status"] == "completed")
+    assert run("videos", "cancel", other).stdout == f"{other} had ended: it is completed\n"
+
+
+def test_at_a_terminal_delete_asks_first(tmp_path: Path, slow: Waits) -> None:
+    video_id = slow.create()
+    command = ("videos", "delete", video_id, "--base-url", slow.gateway.url)
+    with screen(tmp_path, *command) as shown:
+        shown.wait_for("with its files? [y/N]")
+        shown.type("n\n")
+        assert shown.finish() == 1
+    assert slow.get(video_id)["status"] == "in_progress"
+    with screen(tmp_path, *command, "--yes") as shown:
+        assert shown.finish() == 0
+    assert slow.get(video_id)["error"]["code"] == "video_not_found"
+
+
+def test_videos_are_looked_at_while_no_gateway_runs_and_nothing_is_worked_on(run: Run, tmp_path: Path) -> None:
+    with serve(settings_for(tmp_path / "data")) as gateway:
+        done = gateway.finished()
+        waiting = gateway.create(seconds=15, resolution="720p")["id"]
+    for _ in range(2):
+        assert ids(run) == [waiting, done["id"]]
+    assert ids(run, "--status", "completed") == [done["id"]]
+    assert "cost        $0" in run("videos", "show", done["id"]).stdout
+    assert run("videos", "download", done["id"], "-o", "it.mp4").exit_code == 0
+    assert (tmp_path / "it.mp4").stat().st_size == done["output"]["size_bytes"]
+    assert run("videos", "cancel", waiting).stdout == f"cancelled {waiting}\n"
+    assert "1        1      1.0    $0" in run("usage").stdout
