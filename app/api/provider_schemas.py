@@ -75,7 +75,10 @@ class QueueState(_Wire):
 
 
 class Queue(_Wire):
-    """What has not ended, and what wants an operator; `oldest_queued_seconds` is the age of the oldest queued job."""
+    """What has not ended, and what wants an operator.
+
+    `oldest_queued_seconds` is the age of the oldest queued video, among the thousand that are due first.
+    """
 
     states: list[QueueState]
     oldest_queued_seconds: float | None

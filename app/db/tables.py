@@ -210,7 +210,7 @@ class SubmissionRow(Base):
     __tablename__ = "submissions"
     __table_args__ = (
         UniqueConstraint("output_id", "attempt"),
-        Index(None, "intent_at", "id"),
+        Index("ix_submissions_sent", "intent_at", "id", "provider", "phase"),
         Index(
             "ix_submissions_unanswered",
             *("intent_at", "id"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from app.db import provider_health
 from app.db.provider_health import Ends, Submits
@@ -13,7 +13,7 @@ from app.db.session import DatabaseUnavailable
 from app.providers.base import ProviderError, TellsBalance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from app.db.census import Census
     from app.db.session import Database
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from app.services.breakers import Breakers, Standing
     from app.services.gauges import Gauges
 
+T = TypeVar("T")
+
 WINDOW = 86_400.0  # seconds of which the ends and submits are counted
 RECENT = 600.0  # seconds that say how it is just now
 
-_FRESH_SECONDS = 5.0  # for which what was counted is told again
+_FRESH_SECONDS = 5.0  # for which what is so just now is told again
+_DAY_FRESH_SECONDS = 30.0  # and what was counted of a day, which is more work
 _BALANCE_SECONDS = 60.0  # between two questions for a balance
 _PATIENCE_SECONDS = 2.0  # for a provider that is asked for it
 # What the caller did says nothing of the provider.
@@ -74,11 +77,31 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _Day:
     ends: Mapping[str, Ends]
     submits: Mapping[str, Submits]
-    recent: Mapping[str, Submits]
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    submits: Mapping[str, Submits]
     oldest_queued: float | None
+
+
+class _Kept(Generic[T]):
+    """What was read, for a while; whoever asks meanwhile waits for the one who reads it anew."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+        self._read = read
+        self._one_at_a_time = asyncio.Lock()
+        self._last: tuple[float, T] | None = None
+
+    async def get(self, seconds: float) -> T:
+        """Return it, no older than so many seconds."""
+        async with self._one_at_a_time:
+            if self._last is None or time.monotonic() - self._last[0] >= seconds:
+                self._last = (time.monotonic(), await self._read())
+            return self._last[1]
 
 
 class Health:
@@ -99,61 +122,47 @@ class Health:
         self._gauges = gauges
         self._clock = clock
         self._breaking = breaking
-        self._counting = asyncio.Lock()
-        self._last: tuple[float, _Counted] | None = None
-        self._balances = _Balances(providers, clock)
+        self._day, self._now = _Kept(self._count_day), _Kept(self._count_now)
+        self._known: dict[str, Left] = {}
+        self._balances = _Kept(self._ask_all)
 
     async def report(self) -> Report:
         """Say how everything is. Raises DatabaseUnavailable."""
         census = await self._gauges.census()
         if census is None:
             raise DatabaseUnavailable("it does not answer in time")
-        counted, balances = await self._counted(), await self._balances.read()
+        day, now = await self._day.get(_DAY_FRESH_SECONDS), await self._now.get(_FRESH_SECONDS)
+        balances = await self._balances.get(_BALANCE_SECONDS)
         standing = None if self._breaking == "none" else self._breakers.standing
         providers = [
             ProviderHealth(
                 name=name,
                 title=provider.title,
                 breaker=standing and standing(name),
-                ends=counted.ends.get(name, Ends()),
-                submits=counted.submits.get(name, Submits()),
-                recent=counted.recent.get(name, Submits()),
+                ends=day.ends.get(name, Ends()),
+                submits=day.submits.get(name, Submits()),
+                recent=now.submits.get(name, Submits()),
                 balance=balances.get(name),
             )
             for name, provider in self._providers.items()
         ]
-        return Report(self._clock(), self._breaking, providers, census, counted.oldest_queued)
+        return Report(self._clock(), self._breaking, providers, census, now.oldest_queued)
 
-    async def _counted(self) -> _Counted:
-        async with self._counting:
-            if self._last is None or time.monotonic() - self._last[0] >= _FRESH_SECONDS:
-                now = self._clock()
-                async with self._database.read() as session:
-                    counted = _Counted(
-                        ends=await provider_health.ends(session, now - WINDOW),
-                        submits=await provider_health.submits(session, now - WINDOW),
-                        recent=await provider_health.submits(session, now - RECENT),
-                        oldest_queued=await provider_health.oldest_queued(session),
-                    )
-                self._last = (time.monotonic(), counted)
-            return self._last[1]
+    async def _count_day(self) -> _Day:
+        since = self._clock() - WINDOW
+        async with self._database.read() as session:
+            return _Day(await provider_health.ends(session, since), await provider_health.submits(session, since))
 
+    async def _count_now(self) -> _Now:
+        since = self._clock() - RECENT
+        async with self._database.read() as session:
+            recent = await provider_health.submits(session, since)
+            return _Now(recent, await provider_health.oldest_queued(session))
 
-class _Balances:
-    """What is left at the providers that tell. One that does not answer soon keeps what it said last."""
-
-    def __init__(self, providers: Mapping[str, Provider], clock: Callable[[], float]) -> None:
-        self._tellers = {name: each for name, each in providers.items() if isinstance(each, TellsBalance)}
-        self._clock = clock
-        self._asking = asyncio.Lock()
-        self._asked_at: float | None = None
-        self._known: dict[str, Left] = {}
-
-    async def read(self) -> Mapping[str, Left]:
-        async with self._asking:
-            if self._asked_at is None or time.monotonic() - self._asked_at >= _BALANCE_SECONDS:
-                await asyncio.gather(*(self._ask(name, teller) for name, teller in self._tellers.items()))
-                self._asked_at = time.monotonic()
+    async def _ask_all(self) -> Mapping[str, Left]:
+        """Ask what is left at the providers that tell; one that does not answer soon keeps what it said last."""
+        tellers = {name: each for name, each in self._providers.items() if isinstance(each, TellsBalance)}
+        await asyncio.gather(*(self._ask(name, teller) for name, teller in tellers.items()))
         return self._known
 
     async def _ask(self, name: str, teller: TellsBalance) -> None:

@@ -33,6 +33,7 @@ NAMES = {"fal": "fal.ai", "aimlapi": "AI/ML API", "xai": "xAI"}
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """Three fakes and a gateway in front of them that counts anew whenever it is asked."""
     monkeypatch.setattr(health, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_DAY_FRESH_SECONDS", 0.0)
     monkeypatch.setattr("app.services.gauges._FRESH_SECONDS", 0.0)
     monkeypatch.setattr(health, "_BALANCE_SECONDS", 0.0)
     with ExitStack() as stack:

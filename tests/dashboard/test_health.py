@@ -30,6 +30,7 @@ BUSY = answer(429, error("resource-exhausted", "Too many requests"), {"retry-aft
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """Three fakes and a gateway that counts anew whenever it is asked; its `http` is an admin's program."""
     monkeypatch.setattr(health, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_DAY_FRESH_SECONDS", 0.0)
     monkeypatch.setattr("app.services.gauges._FRESH_SECONDS", 0.0)
     monkeypatch.setattr(health, "_BALANCE_SECONDS", 0.0)
     with ExitStack() as stack:

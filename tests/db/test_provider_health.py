@@ -124,7 +124,7 @@ async def test_what_is_read_often_is_found_by_an_index_however_much_there_is(sql
             plans.append("; ".join(row[-1] for row in asked))
     expected = (
         "SEARCH outputs USING COVERING INDEX ix_outputs_ended (completed_at>?)",
-        "SEARCH submissions USING INDEX ix_submissions_intent_at_id (intent_at>?)",
+        "SEARCH submissions USING COVERING INDEX ix_submissions_sent (intent_at>?)",
         "SEARCH outputs USING INDEX ix_outputs_state_run_at (state=?)",
         "ix_submissions_unanswered",
         "ix_submissions_unanswered",

@@ -21,6 +21,8 @@ def upgrade() -> None:
         sqlite_where=ended,
         postgresql_where=ended,
     )
+    op.drop_index("ix_submissions_intent_at_id", "submissions")
+    op.create_index("ix_submissions_sent", "submissions", ["intent_at", "id", "provider", "phase"])
     op.create_index(
         "ix_submissions_unanswered",
         "submissions",
