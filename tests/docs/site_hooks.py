@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 OF_THE_ROOT = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 IN_ITS_PLACE = {"README.md": "docs/README.md"}  # GitHub's front page; the site's says the same in fewer words
-_LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)\s]*)?\))")
+_LINK = re.compile(r"\[(?P<words>(?:[^][]|\[[^][]*\])*)\]\((?P<path>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -51,13 +51,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - mkdocs'
-    """Make every link one between pages of the site."""
+    """Make every link one between pages of the site; one that is a file's name gets the page's."""
     here = page.file.src_uri
     folder = posixpath.dirname(here if here in OF_THE_ROOT else f"docs/{here}")
 
     def moved(link: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(folder, link[2]))
+        target = posixpath.normpath(posixpath.join(folder, link["path"]))
         target = IN_ITS_PLACE.get(target, target).removeprefix("docs/")
-        return f"{link[1]}{posixpath.relpath(target, posixpath.dirname(here) or '.')}{link[3]}"
+        words = _title(files, target) if link["words"].endswith(".md") else link["words"]
+        return f"[{words}]({posixpath.relpath(target, posixpath.dirname(here) or '.')}{link['anchor'] or ''})"
 
     return _LINK.sub(moved, markdown)
+
+
+def _title(files: Files, target: str) -> str:
+    """Return what the nav calls a page, or else its heading."""
+    found = files.get_file_from_path(target)
+    if found is None:
+        return target  # mkdocs says that the link is broken
+    title = found.page.title if found.page else None
+    return title or found.content_string.partition("\n")[0].removeprefix("# ")

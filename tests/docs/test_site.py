@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
+from playwright.sync_api import sync_playwright
+from starlette.staticfiles import StaticFiles
 
 from tests.docs.site_hooks import OF_THE_ROOT
+from tests.upstreams.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +68,24 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
         assert [address for address in loaded.addresses if re.match(r"(?:[a-z]+:)?//", address)] == [], page.name
     for style in site.rglob("*.css"):
         assert not re.search(r"@import|url\(\s*[\"']?(?:https?:)?//", style.read_text()), style.name
+
+
+def test_a_browser_that_reads_and_searches_the_site_asks_nobody_else(site: Path) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    asked: list[str] = []
+    with run(StaticFiles(directory=site)) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{url}/index.html")
+        page.fill("input[name=query]", "idempotency")
+        page.wait_for_selector(".md-search-result__item a[href*='idempotency.html']", timeout=60_000)
+        page.goto(f"{url}/architecture.html")
+        browser.close()
+    assert any(address.endswith("states.svg") for address in asked)
+    assert [address for address in asked if not address.startswith(url)] == []
 
 
 def test_every_decision_is_introduced() -> None:
