@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from app.domain.jobs import FAILURES
 from app.domain.requests import FILE_FIELDS, SCALAR_FIELDS
 from tests.docs.test_documented import table
 from tests.docs.test_provider_table import FIELDS
+from tests.sdk.install import NODE, PYTHON_VERSIONS
 from tests.upstreams.aimlapi_models import MODELS
 from tests.upstreams.fal_models import ENDPOINTS
 
@@ -56,6 +59,13 @@ def test_what_a_field_becomes_is_a_field_of_ours(page: str) -> None:
         if not ours.startswith(("the same", "leave it out")):
             assert names(ours), theirs
             assert names(ours) <= OURS, theirs
+
+
+def test_the_versions_that_the_page_calls_tested_are() -> None:
+    node = json.loads((NODE / "package.json").read_text())["dependencies"]["openai"]
+    line = PAGES["openai"].read_text().partition("\nTested: ")[2].partition("\n")[0]
+    told = re.findall(r"\d+\.\d+\.\d+", line)
+    assert told == [*PYTHON_VERSIONS, version("openai"), node]
 
 
 @pytest.mark.parametrize("page", sorted(set(THEIRS) - {"openai"}))
