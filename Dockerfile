@@ -10,10 +10,10 @@ RUN /opt/reelgate/bin/pip install --no-deps . && /opt/reelgate/bin/pip check
 
 FROM python:3.11-slim
 COPY --from=build /opt/reelgate /opt/reelgate
-RUN useradd --system --no-create-home reelgate && install --directory --owner reelgate /data
+RUN useradd --uid 10001 --no-create-home reelgate && install --directory --owner reelgate --group reelgate /data
 ENV PATH=/opt/reelgate/bin:$PATH PYTHONUNBUFFERED=1
 ENV REELGATE_HOST=0.0.0.0 REELGATE_PORT=8000 REELGATE_DATA_DIR=/data
-USER reelgate
+USER 10001:10001
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['REELGATE_PORT'] + '/readyz', timeout=2)"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
+from compose_spec import PyCompose
 
 from app.config import Settings
 from tests.cli.processes import served
@@ -60,7 +61,10 @@ def services() -> dict[str, Any]:
 def test_nothing_but_one_gateway_on_sqlite_starts_unless_the_profile_is_named(services: dict[str, Any]) -> None:
     assert [name for name, service in services.items() if "profiles" not in service] == ["reelgate"]
     assert "REELGATE_DATABASE_URL" not in services["reelgate"]["environment"]
-    assert {service["profiles"][0] for name, service in services.items() if name != "reelgate"} == {"replicas"}
+    assert {service["profiles"][0] for name, service in services.items() if name != "reelgate"} == {
+        "replicas",
+        "monitoring",
+    }
 
 
 def test_the_admin_key_is_the_one_variable_that_must_be_given() -> None:
@@ -82,6 +86,47 @@ def test_the_replicas_differ_by_their_port_alone(services: dict[str, Any]) -> No
     assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
 
 
+def test_the_file_is_one_that_compose_takes() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    filled_in = yaml.safe_dump(compose(REELGATE_ADMIN_KEY=KEY))
+    assert set(PyCompose.from_yaml(filled_in).service_names()) == set(yaml.safe_load(text)["services"])
+    with pytest.raises(ValueError, match="stop_grace"):
+        PyCompose.from_yaml(filled_in.replace("stop_grace_period: 20s", "stop_grace_period: soon"))
+
+
+def test_every_file_that_is_mounted_exists_and_stays_as_it_is(services: dict[str, Any]) -> None:
+    mounted = [volume for service in services.values() for volume in service["volumes"] if volume.startswith("./")]
+    assert len(mounted) == 5
+    for volume in mounted:
+        source, _, mode = volume.split(":")
+        assert (ROOT / source).is_file()
+        assert mode == "ro"
+
+
+def test_prometheus_scrapes_the_gateways_with_the_metrics_key_and_grafana_asks_it(services: dict[str, Any]) -> None:
+    prometheus, grafana = services["prometheus"], services["grafana"]
+    settings = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    (job,) = settings["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    assert found["names"] == ["reelgate", *REPLICAS]
+    for name in found["names"]:
+        assert all(port.endswith(f":{found['port']}") for port in services[name]["ports"])
+    (secret,) = prometheus["secrets"]
+    assert job["authorization"] == {"credentials_file": f"/run/secrets/{secret['source']}"}
+    assert secret["mode"] & 0o004, "Compose writes it for root alone unless told otherwise"
+    variable = compose(REELGATE_ADMIN_KEY=KEY)["secrets"][secret["source"]]["environment"]
+    assert all(variable in services[name]["environment"] for name in found["names"])
+    targets = _mounts(prometheus)
+    folder = Path(targets["deploy/prometheus/prometheus.yml"]).parent
+    assert [str(folder / name) for name in settings["rule_files"]] == [targets["docs/prometheus/alerts.yml"]]
+
+    (source,) = yaml.safe_load((ROOT / "deploy/grafana/datasources.yml").read_text())["datasources"]
+    assert source["url"] == f"http://prometheus:{prometheus['ports'][0].rpartition(':')[2]}"
+    (provider,) = yaml.safe_load((ROOT / "deploy/grafana/dashboards.yml").read_text())["providers"]
+    dashboard = _mounts(grafana)["docs/grafana/reelgate.json"]
+    assert provider["options"]["path"] == str(Path(dashboard).parent)
+
+
 def test_the_gateways_have_time_to_stop_and_what_they_wait_for_says_when_it_is_ready(services: dict[str, Any]) -> None:
     for name in ("reelgate", *REPLICAS):
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > SECONDS_TO_STOP
@@ -92,7 +137,8 @@ def test_the_gateways_have_time_to_stop_and_what_they_wait_for_says_when_it_is_r
 
 def test_volumes_and_secrets_are_the_same_on_both_sides(services: dict[str, Any]) -> None:
     declared = set(compose(REELGATE_ADMIN_KEY=KEY)["volumes"])
-    assert {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]} == declared
+    named = {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]}
+    assert {name for name in named if not name.startswith("./")} == declared
     replica, postgres, s3 = (services[name]["environment"] for name in ("replica-1", "postgres", "s3"))
     login = f"{postgres['POSTGRES_USER']}:{postgres['POSTGRES_PASSWORD']}@postgres:5432/{postgres['POSTGRES_DB']}"
     assert replica["REELGATE_DATABASE_URL"] == f"postgresql+asyncpg://{login}"
@@ -138,6 +184,12 @@ def test_a_video_that_one_replica_takes_is_polled_and_fetched_at_the_other(
         last = other.post("/v1/videos", json={**request, "prompt": "the other alone"}).json()
         assert gateways[0].process.wait(SECONDS_TO_STOP) == 0
         assert _ended(other, last["id"])["status"] == "completed"
+
+
+def _mounts(service: dict[str, Any]) -> dict[str, str]:
+    """Return where files of ours are mounted."""
+    split = [volume.split(":") for volume in service["volumes"]]
+    return {source.removeprefix("./"): target for source, target, *_ in split if source.startswith("./")}
 
 
 def _ended(http: httpx.Client, video_id: str) -> dict[str, Any]:

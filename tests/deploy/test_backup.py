@@ -1,0 +1,81 @@
+"""A backup of a gateway that works: the database first, then the media; and what becomes of it where it is restored."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.failover.system import System
+from tests.serving import serve, settings_for
+from tests.upstreams.behaviour import Rule, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.serving import Running
+
+BUSY = Rule(on="submit", do=answer(429, {"error": "Slow down."}), times=None)
+JOB_TIMEOUT = 3600.0
+
+
+def test_it_has_every_video_that_had_ended_and_goes_on_with_the_others(
+    start_gateway: Callable[..., Running], tmp_path: Path
+) -> None:
+    gateway, kept = start_gateway(), tmp_path / "kept"
+    ended = [gateway.finished(prompt=f"number {number}") for number in range(2)]
+    live = gateway.create(n=2)
+    back_up_database(gateway.data_dir, kept)
+    late = gateway.finished(prompt="after the database")
+    shutil.copytree(gateway.data_dir / "media", kept / "media")
+    films = {video["id"]: gateway.http.get(f"/v1/videos/{video['id']}/content").content for video in ended}
+    with serve(settings_for(kept)) as restored:
+        for video in ended:
+            assert restored.http.get(f"/v1/videos/{video['id']}").json()["status"] == "completed"
+            assert restored.http.get(f"/v1/videos/{video['id']}/content").content == films[video["id"]]
+            link = video["url"].replace(gateway.url, restored.url)
+            assert restored.http.get(link).content == films[video["id"]], "links are signed by the same secret"
+        assert restored.wait(live["id"])["status"] == "completed"
+        assert restored.http.get(f"/v1/videos/{late['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("age", "status", "paid"), [(0.0, "completed", 2), (JOB_TIMEOUT + 1, "failed", 1)], ids=["fresh", "old"]
+)
+def test_an_order_that_had_not_left_yet_is_sent_again_until_its_time_is_over(
+    age: float, status: str, paid: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    with ExitStack() as stack:
+        system = System(tmp_path / "data", stack, monkeypatch)
+        system.start(providers=("xai",), job_timeout_seconds=JOB_TIMEOUT)
+        system.misbehave("xai", BUSY)
+        video_id = system.create()
+        system.until(lambda: system.arrived("xai") and states(tmp_path / "data") == ["queued"])
+        back_up_database(tmp_path / "data", kept)
+        system.xai.rules.clear()
+        assert system.outlast(video_id)["status"] == "completed"
+        system.stop()
+        assert system.paid() == {"xai": 1}
+        system.clock.ahead += age
+        settings = settings_for(kept, **{**system.settings, "providers": ("xai",), "job_timeout_seconds": JOB_TIMEOUT})
+        system._gateway = stack.enter_context(serve(settings))  # noqa: SLF001 - the same providers and clock
+        assert system.outlast(video_id)["status"] == status
+        assert system.paid() == {"xai": paid}
+
+
+def back_up_database(data: Path, target: Path) -> None:
+    """Copy the database as docs/deployment.md says, whoever writes to it meanwhile."""
+    target.mkdir()
+    with closing(sqlite3.connect(data / "reelgate.sqlite3")) as database:
+        database.execute("VACUUM INTO ?", [str(target / "reelgate.sqlite3")])
+
+
+def states(data: Path) -> list[str]:
+    """Return the states of all outputs."""
+    with closing(sqlite3.connect(data / "reelgate.sqlite3")) as database:
+        return [state for (state,) in database.execute("SELECT state FROM outputs")]
