@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 30.0
 _TIMEOUT, _CONNECT_TIMEOUT = 60.0, 5.0  # seconds
+_HEADER = re.compile("Bearer [ -~]+")
 
 
 @contextmanager
@@ -92,9 +94,11 @@ def client(url: str, settings: CommandSettings) -> Iterator[httpx.Client]:
     import httpx
 
     timeout = httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT)
-    url = _root(url)
+    url, headers = _root(url), authorization(settings)
+    if not all(_HEADER.fullmatch(value) for value in headers.values()):  # what is raised for it would show the key
+        fail("REELGATE_API_KEY (or REELGATE_ADMIN_KEY) has characters that no header may have", code="wrong_setting")
     try:
-        with httpx.Client(base_url=url, headers=authorization(settings), timeout=timeout) as http:
+        with httpx.Client(base_url=url, headers=headers, timeout=timeout) as http:
             yield http
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
-from app.cli.completion import complete_model
+from app.cli.completion import complete_model, complete_video
 from app.cli.connection import ask, connect, find
 from app.cli.follow import come_back, follow
-from app.cli.options import AsJson, BaseUrl
+from app.cli.options import AsJson, BaseUrl, identifier
 from app.cli.order import Order, media, pair
 from app.cli.saving import save, target_for
 from app.cli.terminal import (
@@ -55,7 +55,10 @@ def generate(
     video: Annotated[str | None, typer.Option(help="Video to change: a file, https URL, file_… or video_….")] = None,
     *,
     extend: Annotated[bool, typer.Option("--extend", help="Continue --video instead of changing it.")] = False,
-    remix: Annotated[str | None, typer.Option(help="Make a finished video anew, video_….")] = None,
+    remix: Annotated[
+        str | None,
+        typer.Option(help="Make a finished video anew, video_….", callback=identifier, autocompletion=complete_video),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what would have to be converted.")] = False,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="Any other field of the API or provider.", metavar="NAME=VALUE")

@@ -12,7 +12,7 @@ from app.cli.completion import complete_key, complete_model, complete_provider
 from app.cli.connection import ask, client, find
 from app.cli.key_line import key_line
 from app.cli.offline import offline
-from app.cli.options import AsJson, BaseUrl
+from app.cli.options import AsJson, BaseUrl, identifier
 from app.cli.terminal import err, fail, load_settings, out, print_json
 from app.domain.limits import DAY, Period, Role
 
@@ -36,7 +36,9 @@ keys = typer.Typer(help="Make, list, change, rotate and revoke API keys.", no_ar
 
 T = TypeVar("T")
 Json: TypeAlias = "dict[str, Any]"
-Id = Annotated[str, typer.Argument(help="The key's id, key_….", metavar="ID", autocompletion=complete_key)]
+Id = Annotated[
+    str, typer.Argument(help="The key's id, key_….", metavar="ID", callback=identifier, autocompletion=complete_key)
+]
 RoleOption = Annotated[Role | None, typer.Option("--role", help="admin manages keys; reader only looks.")]
 Budget = Annotated[str | None, typer.Option("--budget", help="Dollars that it may spend, such as 25 or 0.50.")]
 Per = Annotated[Period | None, typer.Option("--per", help="What the budget is for; days and months are of UTC.")]

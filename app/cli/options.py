@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from app.cli.completion import complete_video
 from app.cli.terminal import speak_json
+
+_ID = re.compile(r"[\w-]+", re.ASCII)
 
 
 class Status(StrEnum):
@@ -30,4 +33,16 @@ AsJson = Annotated[
         is_eager=True,  # for what is wrong with the other options
     ),
 ]
-VideoId = Annotated[str, typer.Argument(help="The video's id, video_….", metavar="ID", autocompletion=complete_video)]
+
+
+def identifier(text: str | None) -> str | None:
+    """Take an id; anything else would be part of another address."""
+    if text is not None and not _ID.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no id: letters, digits, _ and - are all that one has")
+    return text
+
+
+VideoId = Annotated[
+    str,
+    typer.Argument(help="The video's id, video_….", metavar="ID", callback=identifier, autocompletion=complete_video),
+]

@@ -9,7 +9,7 @@ import typer
 from app.cli.completion import complete_submission
 from app.cli.connection import check, client, find, read
 from app.cli.offline import offline
-from app.cli.options import AsJson, BaseUrl
+from app.cli.options import AsJson, BaseUrl, identifier
 from app.cli.terminal import dollars, fail, load_settings, out, plain, print_json
 from app.cli.times import to_second
 
@@ -32,7 +32,10 @@ submissions = typer.Typer(
 )
 
 Id = Annotated[
-    str, typer.Argument(help="The submission's id, sub_….", metavar="ID", autocompletion=complete_submission)
+    str,
+    typer.Argument(
+        help="The submission's id, sub_….", metavar="ID", callback=identifier, autocompletion=complete_submission
+    ),
 ]
 
 

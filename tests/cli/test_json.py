@@ -127,3 +127,27 @@ def test_a_wrong_setting_and_a_wrong_option_are_told_apart(run: Run, monkeypatch
 def test_what_went_before_does_not_make_json_of_it(run: Run) -> None:
     run("submissions", "show", "sub_1", "--json")
     assert run("submissions", "show", "sub_1").stdout == ""
+
+
+@pytest.mark.parametrize("key", ["schlüssel-der-niemandem-passt", "rg_two\nlines-of-it"])
+def test_a_key_that_no_header_can_have_is_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("REELGATE_API_KEY", key)
+    result = run("videos", "list", "--json", "--base-url", "http://127.0.0.1:9")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (1, "wrong_setting")
+    assert key[:8] not in result.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("videos", "show"),
+        ("videos", "delete"),
+        ("keys", "revoke"),
+        ("submissions", "show"),
+        ("generate", "x", "--remix"),
+    ],
+)
+def test_what_is_no_id_reaches_no_other_address(run: Run, command: tuple[str, ...]) -> None:
+    for text in ("../keys", "..", "a/b", "x?y"):
+        result = run(*command, text, "--base-url", "http://127.0.0.1:9")
+        assert (result.exit_code, "is no id" in result.stderr) == (2, True), result.output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.config import Settings
@@ -10,6 +9,8 @@ from app.startup import lock
 from tests.cli.processes import served
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from tests.cli.conftest import Run
@@ -83,22 +84,6 @@ def test_a_first_key_that_cannot_manage_keys_is_noted_on_stderr(run: Run, tmp_pa
         assert "REELGATE_ADMIN_KEY" in made.stderr
     for made in (run("keys", "create", "ops", "--admin"), run("keys", "create", "desk")):
         assert "note:" not in made.stderr
-
-
-def test_the_sequence_of_the_documentation_works(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parent.parent.parent / "docs/configuration.md").read_text()
-    block = page.partition("## API keys")[2].partition("```console\n")[2].partition("```")[0]
-    secret = key_id = ""
-    with served(tmp_path):
-        for line in block.splitlines():
-            words = line.partition("#")[0].split()
-            if words[0] == "export":
-                monkeypatch.setenv("REELGATE_API_KEY", secret)
-                continue
-            done = run(*(key_id if word == "key_…" else word for word in words[1:]))
-            assert done.exit_code == 0, done.output
-            assert not done.stderr
-            secret, key_id = done.stdout.strip(), done.stdout.split()[0]
 
 
 def test_the_key_and_the_address_may_stand_in_a_file(run: Run, tmp_path: Path) -> None:
