@@ -30,6 +30,7 @@ from app.api import (
     submissions,
     timeline,
     usage,
+    video_reads,
     videos,
     webhooks,
 )
@@ -45,6 +46,7 @@ from app.services.callbacks import Callbacks
 from app.services.context import Context
 from app.services.engine import Engine
 from app.services.feed import Feed
+from app.services.following import Following
 from app.services.gauges import Build, Gauges
 from app.services.health import Health
 from app.services.inputs import Inputs
@@ -140,6 +142,7 @@ def _add_routes(app: FastAPI) -> None:
         content,
         events,
         timeline,
+        video_reads,
         videos,
         models,
         keys,
@@ -219,6 +222,7 @@ async def _services(
     )
     engine = Engine(context, settings.lease_seconds)
     feed = Feed(database)
+    following = Following(database, feed)
     build = Build(health.VERSION, role, "postgres" if database.shared else "sqlite")
     requests_log = RequestLog(database, settings.request_log_seconds)
     gauges = Gauges(database, breakers, feed, tally, build, tuple(providers))
@@ -234,6 +238,7 @@ async def _services(
         planner=planner,
         engine=None if role == "api" else engine,
         feed=feed,
+        following=following,
         callbacks=Callbacks(database, providers, clock),
         submissions=Submissions(database, providers, clock, settings.job_timeout_seconds),
         webhooks=Webhooks(database, poster, clock),
@@ -259,6 +264,7 @@ async def _services(
     )
     try:
         await feed.start()
+        await following.start()
         await link_secrets.start()
         await requests_log.start()
         if role != "api":
@@ -266,6 +272,7 @@ async def _services(
         yield
     finally:
         await feed.stop()
+        await following.stop()
         await link_secrets.stop()
         await requests_log.stop()
         if role != "api":

@@ -113,7 +113,7 @@ async def _find(
     if index is None or not gateway.links.allows(video_id, index, expires or 0, signature):
         raise GatewayError("invalid_api_key", "The link has expired or was altered; retrieve the video for a new one.")
     async with gateway.database.read() as session:
-        video = await videos.get_linked(session, video_id)
+        video = await videos.get_of_any(session, video_id)
     if video is None:
         raise GatewayError("video_not_found", f"Video {video_id[:80]!r} not found.", param="video_id")
     return video

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.services.callbacks import Callbacks
     from app.services.engine import Engine
     from app.services.feed import Feed
+    from app.services.following import Following
     from app.services.gauges import Gauges
     from app.services.health import Health
     from app.services.library import Library
@@ -54,6 +55,7 @@ class Gateway:
     planner: Planner
     engine: Engine | None
     feed: Feed
+    following: Following
     callbacks: Callbacks
     submissions: Submissions
     webhooks: Webhooks

@@ -16,16 +16,23 @@ def _digits(value: object) -> object:
 
 
 DIGITS = BeforeValidator(_digits)
+_KEY_DOC = "Admin keys only: the id of the key whose videos these are, or `all`."
+_Words = Annotated[str, Field(max_length=256)]
+KeyId = Annotated[_Words | None, Field(description=_KEY_DOC)]
+EVERYBODY = "all"
 
 
 class ListQuery(BaseModel):
     """What a listing may ask for; times are unix seconds."""
 
-    after: Annotated[str | None, Field(max_length=256)] = None
+    after: _Words | None = None
     limit: Annotated[int, Field(ge=0, le=100), DIGITS] = 20
     order: Literal["asc", "desc"] = "desc"
     status: Literal["queued", "in_progress", "completed", "failed"] | None = None
-    model: Annotated[str | None, Field(max_length=256)] = None
+    model: Annotated[_Words | None, Field(description="As it was asked for.")] = None
+    provider: Annotated[_Words | None, Field(description="Who makes one of the outputs, or made it.")] = None
+    prompt: Annotated[_Words | None, Field(description="Words that stand in the prompt so, in whatever case.")] = None
+    key_id: KeyId = None
     created_after: Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None = None
     created_before: Annotated[int, Field(ge=0, le=1 << 40), DIGITS] | None = None
 

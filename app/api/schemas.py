@@ -108,11 +108,20 @@ class VideoObject(_Wire):
     warnings: list[VideoWarning]
 
 
+class OthersVideo(VideoObject):
+    """A video as an admin sees it who looks at other keys' videos: `key_id` says whose it is."""
+
+    key_id: str
+
+
+VideoToRead: TypeAlias = VideoObject | OthersVideo
+
+
 class VideoList(_Wire):
     """A page of videos."""
 
     object: Literal["list"]
-    data: list[VideoObject]
+    data: list[VideoToRead]
     first_id: str | None
     last_id: str | None
     has_more: bool

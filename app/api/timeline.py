@@ -45,7 +45,7 @@ class Timeline(BaseModel):
 @router.get("/videos/{video_id}/timeline", response_model=Timeline, responses=docs.errors("video_not_found"))
 async def retrieve_timeline(video_id: str, gateway: Services, caller: Client) -> JSONResponse:
     """Tell when what happened to a video: each paid request to a provider, its answer, the end of each output."""
-    video = await gateway.videos.get(caller.owner, video_id)
+    video = await gateway.videos.read(caller, video_id)
     async with gateway.database.read() as session:
         sent = await timeline.submissions(session, video.row.id)
     steps = [_step("queued", video.row.created_at, None, None), *_ends(video)]

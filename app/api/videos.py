@@ -1,24 +1,21 @@
-"""/videos: create, dry run, retrieve, list, delete, cancel, remix, edits, extensions."""
+"""/videos: create, dry run, delete, cancel, remix, edits, extensions; see `video_reads` for what only reads."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 
 from app.api import docs, schemas
 from app.api.deps import Client, Folder, Gateway, Maker, Services, base_url
 from app.api.forms import Body, read_body
 from app.api.noted import forget, note
 from app.api.present import executed_by, video_object
-from app.api.queries import ListQuery
-from app.api.waiting import hold, wait_of
-from app.db.videos import Page, Video
+from app.db.videos import Video
 from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError, invalid
 from app.domain.plain import Json
@@ -27,17 +24,11 @@ from app.domain.references import NamedRef, Url, VideoId, content_link
 from app.domain.requests import VideoRequest, parse
 from app.services.accounts import Caller
 from app.services.planning import Plan
-from app.services.snapshots import Answer, Viewer
 
 router = APIRouter(tags=["videos"])
 
 _CREATE_DOC = docs.body(docs.CREATE, ["prompt"], "input_reference", "reference_images", "input_video")
 _EDIT_DOC = docs.body(docs.EDIT, ["prompt", "video"], "video")
-_WAIT_DOC = (
-    "Seconds, up to 60, for which the answer is held until the video has ended; then it is answered as it is. "
-    "`Prefer: wait=N` says the same, and `create_and_poll` of OpenAI's SDKs needs neither."
-)
-_POLL_WAITED_MS = 250  # what a client is told that has just waited: it shall come back soon to wait on
 _makes = partial(router.post, response_model=schemas.VideoOrEstimate, responses=docs.errors(*docs.INVALID))
 
 
@@ -97,74 +88,6 @@ async def remix_video(video_id: str, posted: Post) -> JSONResponse:
     return await _accept(posted, remix)
 
 
-@router.get("/videos", response_model=schemas.VideoList, responses=docs.errors("invalid_value"))
-async def list_videos(
-    request: Request,
-    gateway: Services,
-    caller: Client,
-    query: Annotated[ListQuery, Query()],
-) -> Response:
-    """List your videos, newest first."""
-    viewer = Viewer(caller.owner, base_url(request, gateway))
-    asked, pages = f"{viewer.owner} {request.url.query}", gateway.snapshots.pages
-    look = partial(_list, request, gateway, viewer, query)
-    return Ready(pages.find(asked, viewer) or await pages.read(asked, viewer, look))
-
-
-async def _list(request: Request, gateway: Gateway, viewer: Viewer, query: ListQuery) -> Answer:
-    page = Page(
-        after=query.after,
-        limit=query.limit,
-        ascending=query.order == "asc",
-        status=query.status,
-        model=query.model,
-        created_after=query.created_after,
-        created_before=query.created_before,
-    )
-    found, has_more = await gateway.videos.list_page(viewer.owner, page)
-    data = [show(request, gateway, video) for video in found]
-    ids = [video.row.id for video in found]
-    shown = JSONResponse(
-        {
-            "object": "list",
-            "data": data,
-            "first_id": ids[0] if ids else None,
-            "last_id": ids[-1] if ids else None,
-            "has_more": has_more,
-        }
-    )
-    now = gateway.links.clock()
-    until = min((video.expires_after(now) for video in found), default=math.inf)
-    return Answer(bytes(shown.body), tuple(shown.raw_headers), until)
-
-
-@router.get(
-    "/videos/{video_id}",
-    response_model=schemas.VideoObject,
-    responses=docs.errors("video_not_found", "invalid_value"),
-)
-async def retrieve_video(
-    video_id: str,
-    request: Request,
-    gateway: Services,
-    caller: Client,
-    wait: Annotated[float | None, Query(ge=0, description=_WAIT_DOC)] = None,
-) -> Response:
-    """Retrieve one video; with `wait`, once it has ended."""
-    seconds = wait_of(request.headers, wait)
-    if seconds > 0:
-        video, waited = await hold(request, gateway, caller.owner, video_id, seconds)
-        return _answer(request, gateway, video, poll_ms=_POLL_WAITED_MS if waited else None)
-    viewer = Viewer(caller.owner, base_url(request, gateway))
-
-    async def look() -> Answer:
-        video = await gateway.videos.get(viewer.owner, video_id)
-        shown = _answer(request, gateway, video)
-        return Answer(bytes(shown.body), tuple(shown.raw_headers), video.expires_after(gateway.links.clock()))
-
-    return Ready(await gateway.snapshots.videos.read(video_id, viewer, look))
-
-
 @router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))
 async def delete_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
     """Cancel the video if it is live, and remove it with its media."""
@@ -178,7 +101,7 @@ async def cancel_video(video_id: str, request: Request, gateway: Services, calle
     """Stop a live video; a finished one is returned unchanged."""
     video = await gateway.videos.cancel(caller.owner, video_id)
     note(request, video_id=video.row.id)
-    return _answer(request, gateway, video)
+    return answer(request, gateway, video)
 
 
 async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
@@ -205,7 +128,7 @@ async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     )
     note(request, model=created.video.row.model, video_id=created.video.row.id)
     headers = {"idempotent-replayed": "true"} if created.replayed else {}
-    return _answer(request, gateway, created.video, headers)
+    return answer(request, gateway, created.video, headers)
 
 
 def _with_key_of(request: Request, wanted: VideoRequest) -> VideoRequest:
@@ -236,28 +159,28 @@ def _with_own_link(request: Request, gateway: Gateway, wanted: VideoRequest) -> 
     return replace(wanted, video=NamedRef(param, VideoId(link.video_id, link.index, linked=True)))
 
 
-class Ready(Response):
-    """An answer that was made before."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.status_code, self.background = 200, None
-        self.body, self.raw_headers = answer.body, list(answer.headers)
-
-
-def _answer(
-    request: Request, gateway: Gateway, video: Video, headers: dict[str, str] | None = None, poll_ms: int | None = None
+def answer(
+    request: Request,
+    gateway: Gateway,
+    video: Video,
+    headers: dict[str, str] | None = None,
+    *,
+    poll_ms: int | None = None,
+    keyed: bool = False,
 ) -> JSONResponse:
+    """Answer with a video; for `keyed`, see `show`."""
     headers = headers or {}
     if video.row.status in ("queued", "in_progress"):
         headers["openai-poll-after-ms"] = str(poll_ms or gateway.default_poll_ms)
     headers["x-reelgate-provider"], headers["x-reelgate-model"] = executed_by(video)
-    return JSONResponse(show(request, gateway, video), headers=headers)
+    return JSONResponse(show(request, gateway, video, keyed=keyed), headers=headers)
 
 
-def show(request: Request, gateway: Gateway, video: Video) -> dict[str, Json]:
-    """Show a video as this client knows us. The links in it are signed for a while."""
+def show(request: Request, gateway: Gateway, video: Video, *, keyed: bool = False) -> dict[str, Json]:
+    """Show a video as this client knows us; `keyed`, with whose it is. The links in it are signed for a while."""
     titles = {name: provider.title for name, provider in gateway.providers.items()}
-    return video_object(video, base_url(request, gateway), gateway.links, titles)
+    shown = video_object(video, base_url(request, gateway), gateway.links, titles)
+    return {**shown, "key_id": video.row.owner} if keyed else shown
 
 
 def _estimate(wanted: VideoRequest, plan: Plan) -> dict[str, object]:

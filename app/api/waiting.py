@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.api.deps import Gateway
     from app.db.videos import Video
+    from app.services.accounts import Caller
     from app.services.feed import Watch
 
 LONGEST_WAIT = 60.0  # seconds that an answer is held at most
@@ -54,19 +55,19 @@ def _patience(headers: Mapping[str, str]) -> float:
     return seconds if seconds >= 0 else math.inf  # NaN, too
 
 
-async def hold(request: Request, gateway: Gateway, owner: str, video_id: str, seconds: float) -> tuple[Video, bool]:
+async def hold(request: Request, gateway: Gateway, caller: Caller, video_id: str, seconds: float) -> tuple[Video, bool]:
     """Return a video once it has ended or the time is over, and whether it was waited for all that time.
 
-    Where too many wait already, or too many of this owner, or the gateway stops, it is returned at once. Raises
+    Where too many wait already, or too many with this key, or the gateway stops, it is returned at once. Raises
     GatewayError video_not_found, missing_ or invalid_api_key where the key has ended meanwhile; ClientDisconnect.
     """
-    if seconds <= 0 or not gateway.feed.has_room(owner):
-        return await gateway.videos.get(owner, video_id), False
+    if seconds <= 0 or not gateway.feed.has_room(caller.owner):
+        return await gateway.videos.read(caller, video_id), False
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     measured.held(request.scope)
-    with gateway.feed.watch(owner, video_id, only_end=True) as watch:
-        video = await gateway.videos.get(owner, video_id)
+    with gateway.feed.watch(caller.owner, video_id, only_end=True) as watch:
+        video = await gateway.videos.read(caller, video_id)
         leaving = asyncio.create_task(_follow(request, watch))
         try:
             while not mark_of(video).ended and not gateway.feed.closed:
@@ -77,7 +78,7 @@ async def hold(request: Request, gateway: Gateway, owner: str, video_id: str, se
                     await recognise(request, gateway)
                 if not heard and loop.time() < until:
                     continue
-                video = await gateway.videos.get(owner, video_id)
+                video = await gateway.videos.read(caller, video_id)
                 if not heard:
                     return video, True
         finally:

@@ -6,16 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, inspect, literal, select, true, tuple_
+from sqlalchemy import delete, exists, inspect, literal, select, true, tuple_
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db import webhooks
 from app.db.outputs import lock_video
+from app.db.search import folded, position
 from app.db.session import will_change
-from app.db.tables import IdempotencyRow, OutputRow, SubmissionRow, VideoRow
+from app.db.tables import BY_TIME, IdempotencyRow, OutputRow, SubmissionRow, VideoRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,13 +48,18 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a listing asks for; times are unix seconds."""
+    """What a listing asks for; times are unix seconds.
+
+    `provider` makes one of the outputs; `prompt` stands somewhere in the prompt, in whatever case.
+    """
 
     after: str | None = None
     limit: int = 20
     ascending: bool = False
     status: str | None = None
     model: str | None = None
+    provider: str | None = None
+    prompt: str | None = None
     created_after: float | None = None
     created_before: float | None = None
 
@@ -78,10 +84,16 @@ async def get(session: AsyncSession, owner: str, video_id: str) -> Video | None:
     return None if row is None else Video(row, await _outputs(session, [video_id]))
 
 
-async def get_linked(session: AsyncSession, video_id: str) -> Video | None:
-    """Return a video whoever owns it: for the holder of a link that we signed, and nobody else."""
-    row = await session.scalar(select(VideoRow).where(VideoRow.id == video_id, VideoRow.deleted_at.is_(None)))
-    return None if row is None else Video(row, await _outputs(session, [video_id]))
+async def get_of_any(session: AsyncSession, video_id: str) -> Video | None:
+    """Return a video whoever owns it: for admins who read, the holder of a link that we signed, and nobody else."""
+    found = await get_all(session, [video_id])
+    return found[0] if found else None
+
+
+async def get_all(session: AsyncSession, video_ids: Collection[str]) -> list[Video]:
+    """Return those of these videos that were not deleted, whoever owns them."""
+    wanted = select(VideoRow).where(VideoRow.id.in_(video_ids), VideoRow.deleted_at.is_(None))
+    return await _whole(session, (await session.scalars(wanted)).all())
 
 
 async def input_type(session: AsyncSession, video_id: str, index: int) -> str | None:
@@ -98,40 +110,45 @@ async def live_ids(session: AsyncSession, owner: str) -> Sequence[str]:
     return (await session.scalars(live)).all()
 
 
-async def list_page(session: AsyncSession, owner: str, page: Page) -> tuple[list[Video], bool]:
-    """Return a page of this owner's videos, newest first unless `ascending`, and whether more follow.
+async def list_page(session: AsyncSession, owner: str | None, page: Page) -> tuple[list[Video], bool]:
+    """Return a page of an owner's videos (None: everybody's), newest first unless `ascending`, and whether more follow.
 
     An `after` that this owner does not have is the end of the list, so nothing can be learnt of others' ids.
     """
-    statement = select(VideoRow).where(VideoRow.owner == owner, VideoRow.deleted_at.is_(None))
+    mine = () if owner is None else (VideoRow.owner == owner,)
+    order = (BY_TIME if owner is None else VideoRow.created_at, VideoRow.id)
+    statement = select(VideoRow).where(*mine, VideoRow.deleted_at.is_(None), *_wanted(page))
     if page.after is not None:
-        cursor = await session.scalar(select(VideoRow).where(VideoRow.id == page.after, VideoRow.owner == owner))
+        cursor = await session.scalar(select(VideoRow).where(VideoRow.id == page.after, *mine))
         if cursor is None:
             return [], False
-        statement = statement.where(_beyond(cursor, ascending=page.ascending))
-    if page.status is not None:
-        statement = statement.where(VideoRow.status == page.status)
-    if page.model is not None:
-        statement = statement.where(VideoRow.model == page.model)
-    if page.created_after is not None:
-        statement = statement.where(VideoRow.created_at >= page.created_after)
-    if page.created_before is not None:
-        statement = statement.where(VideoRow.created_at < page.created_before)
-    order = (VideoRow.created_at, VideoRow.id)
+        here = tuple_(literal(cursor.created_at), literal(cursor.id))
+        statement = statement.where(tuple_(*order) > here if page.ascending else tuple_(*order) < here)
     statement = statement.order_by(*(order if page.ascending else [column.desc() for column in order]))
     rows = (await session.scalars(statement.limit(page.limit + 1))).all()
-    shown = rows[: page.limit]
-    outputs = await _outputs(session, [row.id for row in shown])
-    by_video: dict[str, list[OutputRow]] = {row.id: [] for row in shown}
-    for output in outputs:
+    return await _whole(session, rows[: page.limit]), len(rows) > page.limit
+
+
+def _wanted(page: Page) -> Iterator[ColumnElement[bool]]:
+    if page.status is not None:
+        yield VideoRow.status == page.status
+    if page.model is not None:
+        yield VideoRow.model == page.model
+    if page.provider is not None:
+        yield exists().where(OutputRow.video_id == VideoRow.id, OutputRow.provider == page.provider)
+    if page.prompt is not None:
+        yield position(VideoRow.prompt_folded, folded(page.prompt)) > 0
+    if page.created_after is not None:
+        yield VideoRow.created_at >= page.created_after
+    if page.created_before is not None:
+        yield VideoRow.created_at < page.created_before
+
+
+async def _whole(session: AsyncSession, rows: Sequence[VideoRow]) -> list[Video]:
+    by_video: dict[str, list[OutputRow]] = {row.id: [] for row in rows}
+    for output in await _outputs(session, list(by_video)):
         by_video[output.video_id].append(output)
-    return [Video(row, by_video[row.id]) for row in shown], len(rows) > page.limit
-
-
-def _beyond(cursor: VideoRow, *, ascending: bool) -> ColumnElement[bool]:
-    place = tuple_(VideoRow.created_at, VideoRow.id)
-    here = tuple_(literal(cursor.created_at), literal(cursor.id))
-    return place > here if ascending else place < here
+    return [Video(row, by_video[row.id]) for row in rows]
 
 
 async def _outputs(session: AsyncSession, video_ids: list[str]) -> Sequence[OutputRow]:
@@ -183,7 +200,7 @@ async def forget(session: AsyncSession, video_id: str) -> None:
     """
     await lock_video(session, video_id)
     video = await session.get_one(VideoRow, video_id, populate_existing=True)
-    video.prompt, video.fingerprint, video.user, video.error_message = "", "", None, None
+    video.prompt, video.prompt_folded, video.fingerprint, video.user, video.error_message = "", "", "", None, None
     video.pairs, video.warnings, video.order = {}, [], {"offers": [], "inputs": []}
     outputs = await _outputs(session, [video_id])
     for output in outputs:

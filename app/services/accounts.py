@@ -37,6 +37,10 @@ class Caller:
     role: Role
     limits: Limits = UNLIMITED
 
+    def may_read(self, owner: str) -> bool:
+        """Say whether this owner's videos may be looked at: one's own and, by an admin, everybody's."""
+        return self.role == "admin" or owner == self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:

@@ -1,16 +1,16 @@
-"""The feed: who waits for a change of which video.
+"""The feed: who waits, and for a change of which video.
 
 One loop per process looks for all who wait: at once where this process changed a video, or another replica told of its
 end, and every so often at every video that somebody waits for, with one query. A waiter is an entry in a dictionary;
-it costs neither a thread, nor a connection to the database, nor a query of its own. See docs/decisions/waiting.md.
+it costs neither a thread, nor a connection to the database, nor a query of its own. Whoever follows all videos of a key
+(`services.following`) is counted, and sent away, here as well. See docs/decisions/waiting.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 MOST_WAITERS = 5000  # of one process; each holds an open connection, and all their ids must fit into one query
 MOST_OF_ONE = 2000  # of them for one API key
 _LOOK_SECONDS = 0.75  # between two looks at every waited-for video, where other processes may change them
@@ -35,11 +37,17 @@ _FAULT_SECONDS = 1.0  # until a look that failed is repeated
 _RETRY_AFTER = 5  # seconds
 
 
-class Watch:
-    """One waiter, and who waits. `mark` is the state that it knows, None before it has read any."""
+class Waiter(Protocol):
+    """Whoever waits, and can be told that it was long enough."""
 
-    def __init__(self, owner: str, *, only_end: bool) -> None:
-        self.owner = owner
+    def end(self) -> None:
+        """Wake it: its key has ended, or the feed."""
+
+
+class Watch:
+    """One waiter for one video. `mark` is the state that it knows, None before it has read any."""
+
+    def __init__(self, *, only_end: bool) -> None:
         self.mark: Mark | None = None
         self._only_end = only_end
         self._news = asyncio.Event()
@@ -76,8 +84,9 @@ class Feed:
         self._most = most
         self._most_of_one = most_of_one
         self._period = _LOOK_SECONDS if database.shared else _LOOK_ALONE_SECONDS
-        self._watches: dict[str, set[Watch]] = {}
-        self._waiting: Counter[str] = Counter()  # by owner
+        self.waiting = 0
+        self._waiters: dict[str, set[Waiter]] = {}  # by owner
+        self._watches: dict[str, set[Watch]] = {}  # by video
         self._changed: set[str] = set()
         self._keys_changed = False
         self._wake = asyncio.Event()
@@ -92,9 +101,9 @@ class Feed:
     def close(self) -> None:
         """Let everybody go who waits: the gateway is about to stop. Nobody waits from now on."""
         self.closed = True
-        for watches in self._watches.values():
-            for watch in watches:
-                watch.end()
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.end()
 
     async def stop(self) -> None:
         """End the loop."""
@@ -104,41 +113,44 @@ class Feed:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    @property
-    def waiting(self) -> int:
-        """Count who waits."""
-        return self._waiting.total()
-
     def has_room(self, owner: str) -> bool:
         """Say whether one more may wait for this owner."""
-        return not self.closed and self.waiting < self._most and self._waiting[owner] < self._most_of_one
+        return not self.closed and self.waiting < self._most and self._waiting_of(owner) < self._most_of_one
 
     def check_room(self, owner: str) -> None:
         """Refuse one waiter too many. Raises GatewayError concurrency_limit_exceeded."""
         if not self.has_room(owner):
-            mine = self._waiting[owner]
+            mine = self._waiting_of(owner)
             whose = f"{mine} clients of this API key" if mine >= self._most_of_one else f"{self.waiting} clients"
             message = f"{whose} wait for videos here already; try again, or poll without waiting."
             raise GatewayError("concurrency_limit_exceeded", message, retry_after=_RETRY_AFTER)
 
+    def _waiting_of(self, owner: str) -> int:
+        return len(self._waiters.get(owner, ()))
+
+    @contextlib.contextmanager
+    def admit(self, owner: str, waiter: Waiter) -> Iterator[None]:
+        """Count somebody who waits while the block runs, and wake it when its key ends, or the feed."""
+        self._waiters.setdefault(owner, set()).add(waiter)
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+            _drop(self._waiters, owner, waiter)
+
     @contextlib.contextmanager
     def watch(self, owner: str, video_id: str, *, only_end: bool = False) -> Iterator[Watch]:
-        """Watch a video for its owner while the block runs: begin before reading it, and no change is missed."""
-        watch = Watch(owner, only_end=only_end)
+        """Watch a video for a key's holder while the block runs: begin before reading it, and no change is missed."""
+        watch = Watch(only_end=only_end)
+        if not self._watches:
+            self._wake.set()  # the loop rests while nobody watches
         self._watches.setdefault(video_id, set()).add(watch)
-        self._waiting[owner] += 1
-        if self.waiting == 1:
-            self._wake.set()  # the loop rests while nobody waits
         try:
-            yield watch
+            with self.admit(owner, watch):
+                yield watch
         finally:
-            self._waiting[owner] -= 1
-            if not self._waiting[owner]:
-                del self._waiting[owner]
-            watches = self._watches[video_id]
-            watches.remove(watch)
-            if not watches:
-                del self._watches[video_id]
+            _drop(self._watches, video_id, watch)
 
     def hear(self, video_id: str) -> None:
         """Look at a video at once, if somebody waits for it: it may have changed."""
@@ -181,20 +193,25 @@ class Feed:
     async def _dismiss(self) -> None:
         """Wake those whose keys were revoked; one that is missed here is recognised again every so often."""
         changed, self._keys_changed = self._keys_changed, False
-        if not changed or not self._waiting:
+        if not changed or not self._waiters:
             return
         async with self._database.read() as session:
-            revoked = await keys.revoked(session, set(self._waiting))
-        for watches in self._watches.values():
-            for watch in watches:
-                if watch.owner in revoked:
-                    watch.end()
+            revoked = await keys.revoked(session, set(self._waiters))
+        for owner in revoked:
+            for waiter in self._waiters.get(owner, ()):
+                waiter.end()
 
     async def _look(self, video_ids: set[str]) -> None:
         if not video_ids:
             return
         async with self._database.read() as session:
-            marks = await read_marks(session, video_ids)
+            seen = await read_marks(session, video_ids)
         for video_id in video_ids:
             for watch in self._watches.get(video_id, ()):
-                watch.hear(marks.get(video_id))
+                watch.hear(seen[video_id].mark if video_id in seen else None)
+
+
+def _drop(places: dict[str, set[T]], name: str, who: T) -> None:
+    places[name].remove(who)
+    if not places[name]:
+        del places[name]

@@ -221,7 +221,7 @@ class Inputs:
 
     async def _finished_video(self, owner: str, ref: VideoId, param: str) -> Gathered:
         async with self._database.read() as session:
-            video = await (videos.get_linked(session, ref.id) if ref.linked else videos.get(session, owner, ref.id))
+            video = await (videos.get_of_any(session, ref.id) if ref.linked else videos.get(session, owner, ref.id))
         if video is None:
             raise GatewayError("video_not_found", f"Video {ref.id[:80]!r} not found.", param=param)
         if video.expired(self._clock()):

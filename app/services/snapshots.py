@@ -31,7 +31,10 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer in the bytes that are sent, and until when it says the truth (unix seconds) if nothing happens."""
+    """An answer in the bytes that are sent, and until when it says the truth (unix seconds) if nothing happens.
+
+    One whose time is over is given and not kept.
+    """
 
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
@@ -80,8 +83,9 @@ class Shelf:
         self._reading.clear()
 
     def _keep(self, question: str, viewer: Viewer, answer: Answer) -> None:
-        if self._most and len(answer.body) <= self._longest:
-            self._known[question] = viewer, answer, self._clock()
+        now = self._clock()
+        if self._most and len(answer.body) <= self._longest and now < answer.until:
+            self._known[question] = viewer, answer, now
             self._known.move_to_end(question)
         if len(self._known) > self._most:
             self._known.popitem(last=False)

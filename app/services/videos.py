@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app import tracing
 from app.db import outputs, videos
+from app.db.search import folded
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow, VideoRow
 from app.db.videos import Video
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from app.domain.limits import Limits
     from app.domain.plain import Json
     from app.domain.requests import VideoRequest
+    from app.services.accounts import Caller
     from app.services.inputs import Gathered, Inputs
     from app.services.planning import Plan, Planner
 
@@ -52,7 +54,7 @@ class Created:
 
 
 class Videos:
-    """What clients do with videos. Every method takes the owner whose videos it may touch."""
+    """What clients do with videos. Every method takes the owner whose videos it may touch, or who wants to look."""
 
     def __init__(
         self,
@@ -151,13 +153,17 @@ class Videos:
     async def get(self, owner: str, video_id: str) -> Video:
         """Return one video. Raises GatewayError video_not_found, for other owners' videos too."""
         async with self._database.read() as session:
-            video = await videos.get(session, owner, video_id)
-        if video is None:
-            raise GatewayError("video_not_found", f"Video {video_id[:80]!r} not found.", param="video_id")
-        return video
+            return _found(await videos.get(session, owner, video_id), video_id)
 
-    async def list_page(self, owner: str, page: Page) -> tuple[list[Video], bool]:
-        """Return a page of videos and whether more follow."""
+    async def read(self, caller: Caller, video_id: str) -> Video:
+        """Return one video to look at: an admin may see everybody's. Raises GatewayError video_not_found."""
+        async with self._database.read() as session:
+            if caller.role == "admin":
+                return _found(await videos.get_of_any(session, video_id), video_id)
+            return _found(await videos.get(session, caller.owner, video_id), video_id)
+
+    async def list_page(self, owner: str | None, page: Page) -> tuple[list[Video], bool]:
+        """Return a page of this owner's videos (None: everybody's) and whether more follow."""
         async with self._database.read() as session:
             return await videos.list_page(session, owner, page)
 
@@ -200,11 +206,8 @@ class Videos:
             if earlier is None:
                 return None
             if earlier.fingerprint != fingerprint:
-                raise GatewayError(
-                    "idempotency_mismatch",
-                    "This Idempotency-Key was used with a different request within 24 hours; use a new key.",
-                    param="idempotency_key",
-                )
+                message = "This Idempotency-Key was used with a different request within 24 hours; use a new key."
+                raise GatewayError("idempotency_mismatch", message, param="idempotency_key")
             return earlier.video_id
         return await videos.find_twin(session, owner, fingerprint, now - _RETRY_SECONDS) if is_retry else None
 
@@ -217,6 +220,7 @@ class Videos:
             provider=plan.offers[0].provider,
             mode=request.mode,
             prompt=request.prompt,
+            prompt_folded=folded(request.prompt),
             n=request.n,
             size=plan.sized.size,
             seconds=plan.seconds,
@@ -253,6 +257,12 @@ class Videos:
             booked=0,
             in_flight=True,
         )
+
+
+def _found(video: Video | None, video_id: str) -> Video:
+    if video is None:
+        raise GatewayError("video_not_found", f"Video {video_id[:80]!r} not found.", param="video_id")
+    return video
 
 
 def _order(request: VideoRequest, plan: Plan, inputs: Json) -> dict[str, Json]:

@@ -42,7 +42,11 @@ REFERENCES = {
     "/v1/videos/extensions": VIDEOS,
 }
 OTHERS = {name for name, _ in REFERENCES["/v1/videos"]} | {"image", "reference_image_urls", "video_url"}
-QUERIES = {"after": ("video_id", "webhook_endpoint_id", "delivery_id", "request_id"), "video_id": ("video_id",)}
+QUERIES = {
+    "after": ("video_id", "webhook_endpoint_id", "delivery_id", "request_id"),
+    "video_id": ("video_id",),
+    "key_id": ("key_id",),
+}
 _counts: dict[str, Iterator[int]] = defaultdict(itertools.count)  # of cases, by path
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PLANTED = "planted-by-the-owner"  # what only the owner may see
 IDEMPOTENCY_KEY = "the-owners-idempotency-key"
 OF_ALL = {"model_id", "provider"}
+STREAM = "/v1/videos/events"  # it does not end; tests/api/test_all_events.py has it
 UNREAD = ("/content", "/events", "/inputs/", "/keys")  # not JSON, or not the owner's to see
 NOBODYS = {
     "video_id": "video_00000000000000000000000000000000",

@@ -96,7 +96,16 @@ def test_an_unknown_cursor_is_the_end_of_the_list(shop: Running, made: list[dict
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=101", "limit=-1", "limit=x", "order=up", "status=cancelled", "created_after=x"]
+    "query",
+    [
+        "limit=101",
+        "limit=-1",
+        "limit=x",
+        "order=up",
+        "status=cancelled",
+        "created_after=x",
+        f"prompt={'a' * 257}",
+    ],
 )
 def test_a_malformed_query_is_refused_by_name(shop: Running, query: str) -> None:
     answer = shop.http.get(f"/v1/videos?{query}")
@@ -124,6 +133,28 @@ def test_videos_are_filtered_by_the_time_they_were_made(shop: Running, made: lis
     assert len(page(shop, created_after=first, created_before=last + 1)["data"]) == MADE
     assert page(shop, created_after=last + 1)["data"] == []
     assert page(shop, created_before=first)["data"] == []
+
+
+def test_videos_are_filtered_by_who_makes_them(shop: Running, made: list[dict[str, Any]]) -> None:
+    assert ids_of(page(shop, provider="local", order="asc")) == names(made)
+    assert page(shop, provider="fal")["data"] == []
+
+
+def test_prompts_are_searched_in_whatever_case(shop: Running, made: list[dict[str, Any]]) -> None:
+    assert ids_of(page(shop, prompt="MBER 1", order="asc")) == [made[number]["id"] for number in (1, 10, 11)]
+    assert ids_of(page(shop, prompt="")) == names(made)[::-1]
+    for nowhere in ("number  1", "%", "number_1", "\\", "'; DROP TABLE videos --", "\0", "a" * 256):
+        assert page(shop, prompt=nowhere)["data"] == [], nowhere
+
+
+def test_filters_narrow_together_and_cursors_go_on_within_them(shop: Running, made: list[dict[str, Any]]) -> None:
+    wanted = [video["id"] for number, video in enumerate(made) if number in (3, 6, 9)]
+    asked = {"provider": "local", "prompt": "NUMBER", "model": "sora-2", "status": "failed", "order": "asc", "limit": 2}
+    found = page(shop, **asked)
+    assert (ids_of(found), found["has_more"]) == (wanted[:2], True)
+    rest = page(shop, **asked, after=found["last_id"])
+    assert (ids_of(rest), rest["has_more"]) == (wanted[2:], False)
+    assert page(shop, **{**asked, "status": "completed"})["data"] == []
 
 
 def test_a_cursor_outlives_its_video(shop: Running, made: list[dict[str, Any]]) -> None:

@@ -35,23 +35,28 @@ def path(guarded: Running) -> str:
     return f"/v1/videos/{guarded.finished()['id']}"
 
 
-def noted(monkeypatch: pytest.MonkeyPatch, query: str) -> list[str]:
-    """Note what a query of `db.videos` is asked with."""
+def noted(monkeypatch: pytest.MonkeyPatch, *queries: str) -> list[str]:
+    """Note what queries of `db.videos` are asked with."""
     asked: list[str] = []
-    original = getattr(videos, query)
 
-    async def counted(session: Any, owner: str, wanted: Any) -> Any:
-        asked.append(f"{owner} {wanted}")
-        return await original(session, owner, wanted)
+    def note(query: str) -> None:
+        original = getattr(videos, query)
 
-    monkeypatch.setattr(videos, query, counted)
+        async def counted(session: Any, *wanted: Any) -> Any:
+            asked.append(str(wanted))
+            return await original(session, *wanted)
+
+        monkeypatch.setattr(videos, query, counted)
+
+    for query in queries:
+        note(query)
     return asked
 
 
 @pytest.fixture
 def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note which videos the database was asked for."""
-    return noted(monkeypatch, "get")
+    return noted(monkeypatch, "get", "get_of_any")
 
 
 def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -144,6 +149,21 @@ def test_a_database_that_fails_is_told_as_everywhere(guarded: Running, path: str
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_unavailable")
         assert answer.headers["retry-after"]
         assert holder.get(path).status_code == 404
+
+
+def test_an_admin_who_looks_takes_nothing_from_what_its_owner_reads(guarded: Running, queries: list[str]) -> None:
+    with client(guarded, make(guarded.http)["key"]) as holder:
+        body = {"prompt": "a pier", "seconds": 1, "resolution": "480p"}
+        path = f"/v1/videos/{holder.post('/v1/videos', json=body).json()['id']}"
+        ended = holder.get(path, params={"wait": 60}).json()
+        assert holder.get(path).json() == ended
+        queries.clear()
+        for _ in range(2):
+            assert guarded.http.get(path).json() == {**ended, "key_id": guarded.http.get(path).json()["key_id"]}
+        assert len(queries) == 4, "what is read for an admin is not kept"
+        queries.clear()
+        assert holder.get(path).json() == ended
+        assert not queries
 
 
 @pytest.fixture

@@ -100,15 +100,15 @@ class Event:
 
 
 class Reader:
-    """Reads the events of a video in a thread of its own; `events` grows, `ended` is set at the stream's end."""
+    """Reads the events of a video, or of all, in a thread of its own; `events` grows, `ended` is set at the end."""
 
-    def __init__(self, gateway: Running, video_id: str, **headers: str) -> None:
+    def __init__(self, gateway: Running, video_id: str | None = None, query: str = "", **headers: str) -> None:
         self.events: list[Event] = []
         self.comments: list[str] = []
         self.retry: int | None = None
         self.ended = threading.Event()
         self.response: httpx.Response | None = None
-        self._address = f"{gateway.url}/v1/videos/{video_id}/events"
+        self._address = f"{gateway.url}/v1/videos/{f'{video_id}/' if video_id else ''}events{query}"
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -134,7 +134,7 @@ class Reader:
                     fields[name] = value
                 elif "data" in fields:
                     data = json.loads(fields["data"])
-                    self.events.append(Event(fields["event"], fields["id"], data, time.monotonic()))
+                    self.events.append(Event(fields["event"], fields.get("id", ""), data, time.monotonic()))
                     fields = {}
                 elif "retry" in fields:
                     self.retry = int(fields.pop("retry"))
