@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sqlalchemy import Float, bindparam, case, func, literal, or_, select, update
 
+from app.db.rows import table_of
 from app.db.tables import ApiKeyRow, BudgetRow, LedgerRow, OutputRow, VideoRow
 from app.domain.limits import Period, period_end, period_start
 
@@ -36,51 +37,48 @@ class Change:
 
 # The statements are made once: SQLAlchemy takes longer to put one together than SQLite to carry it out.
 
+_BUDGETS = table_of(BudgetRow)
+_ROW = _BUDGETS.c
+
 _PERIODS: tuple[Period, ...] = ("day", "month")
 # when the row's own kind of period began; see `_moments`
-_BEGUN = case(*((BudgetRow.period == each, bindparam(each, type_=Float)) for each in _PERIODS), else_=literal(0.0))
+_BEGUN = case(*((_ROW.period == each, bindparam(each, type_=Float)) for each in _PERIODS), else_=literal(0.0))
 # what was spent before this period: when a new one begins, everything so far
-_BASE = case((BudgetRow.period_start < _BEGUN, BudgetRow.spent), else_=BudgetRow.base)
+_BASE = case((_ROW.period_start < _BEGUN, _ROW.spent), else_=_ROW.base)
 
 _COUNT = (
-    update(BudgetRow)
-    .where(BudgetRow.owner == bindparam("of"))
+    update(_BUDGETS)
+    .where(_ROW.owner == bindparam("of"))
     .values(
         base=_BASE,
-        period_start=case((BudgetRow.period_start < _BEGUN, _BEGUN), else_=BudgetRow.period_start),
-        spent=BudgetRow.spent + bindparam("more_spent"),
-        reserved=BudgetRow.reserved + bindparam("more_reserved"),
-        in_flight=BudgetRow.in_flight + bindparam("more_in_flight"),
+        period_start=case((_ROW.period_start < _BEGUN, _BEGUN), else_=_ROW.period_start),
+        spent=_ROW.spent + bindparam("more_spent"),
+        reserved=_ROW.reserved + bindparam("more_reserved"),
+        in_flight=_ROW.in_flight + bindparam("more_in_flight"),
     )
-    .execution_options(synchronize_session=False)
 )
-_FITS = or_(
-    BudgetRow.budget.is_(None), BudgetRow.spent - _BASE + BudgetRow.reserved + bindparam("wanted") <= BudgetRow.budget
-)
-_FREE = or_(
-    BudgetRow.max_concurrent.is_(None), BudgetRow.in_flight + bindparam("more_in_flight") <= BudgetRow.max_concurrent
-)
+_FITS = or_(_ROW.budget.is_(None), _ROW.spent - _BASE + _ROW.reserved + bindparam("wanted") <= _ROW.budget)
+_FREE = or_(_ROW.max_concurrent.is_(None), _ROW.in_flight + bindparam("more_in_flight") <= _ROW.max_concurrent)
 _RESERVE = _COUNT.where(_FITS, _FREE)
-_WHETHER_IT_FITS = select(_FITS).where(BudgetRow.owner == bindparam("of"))
+_WHETHER_IT_FITS = select(_FITS).where(_ROW.owner == bindparam("of"))
 # Replicas differ by a moment: of two minutes the later counts. One far ahead is of a date that was set back since.
-_FRESH = or_(BudgetRow.minute < bindparam("now_minute"), BudgetRow.minute - 1 > bindparam("now_minute"))
+_FRESH = or_(_ROW.minute < bindparam("now_minute"), _ROW.minute - 1 > bindparam("now_minute"))
 _ADMIT = (
-    update(BudgetRow)
-    .where(BudgetRow.owner == bindparam("of"), or_(_FRESH, BudgetRow.requests < BudgetRow.requests_per_minute))
+    update(_BUDGETS)
+    .where(_ROW.owner == bindparam("of"), or_(_FRESH, _ROW.requests < _ROW.requests_per_minute))
     .values(
-        minute=case((_FRESH, bindparam("now_minute")), else_=BudgetRow.minute),
-        requests=case((_FRESH, 1), else_=BudgetRow.requests + 1),
+        minute=case((_FRESH, bindparam("now_minute")), else_=_ROW.minute),
+        requests=case((_FRESH, 1), else_=_ROW.requests + 1),
     )
-    .returning(BudgetRow.requests, BudgetRow.requests_per_minute)
-    .execution_options(synchronize_session=False)
+    .returning(_ROW.requests, _ROW.requests_per_minute)
 )
-_RATE = select(BudgetRow.requests_per_minute).where(BudgetRow.owner == bindparam("of"))
+_RATE = select(_ROW.requests_per_minute).where(_ROW.owner == bindparam("of"))
 _NEARLY_SPENT = (
     select(func.count())
-    .select_from(BudgetRow)
-    .join(ApiKeyRow, ApiKeyRow.id == BudgetRow.owner)
+    .select_from(_BUDGETS)
+    .join(ApiKeyRow, ApiKeyRow.id == _ROW.owner)
     .where(ApiKeyRow.revoked_at.is_(None), func.coalesce(ApiKeyRow.expires_at, bindparam("now")) >= bindparam("now"))
-    .where(BudgetRow.budget > 0, (BudgetRow.spent - _BASE + BudgetRow.reserved) * 10 >= BudgetRow.budget * 9)
+    .where(_ROW.budget > 0, (_ROW.spent - _BASE + _ROW.reserved) * 10 >= _ROW.budget * 9)
 )
 
 

@@ -7,21 +7,20 @@ think that the other is still live.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
-from app.db import webhooks
 from app.db.leases import Leases
-from app.db.session import will_change
+from app.db.rows import table_of
+from app.db.session import ALONE, will_change
 from app.db.settlement import settle
-from app.db.shown import show_offers
+from app.db.shown import bring_in_line
 from app.db.tables import OutputRow, VideoRow
-from app.domain.catalogue import Mode
-from app.domain.jobs import LIVE, UNKNOWN_ORIGIN, Job, Origin, OutputState, State, charged, derive, seconds_text
+from app.domain.jobs import LIVE, UNKNOWN_ORIGIN, Job, Origin, State, charged, public_status
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,25 +36,10 @@ LEASES = Leases(OutputRow, _LONGEST_REST, moments=("deadline",))
 
 
 _TOLD = ("progress", "provider", "history")  # of an output, in its video's answer, beside its state
-_SHOWN = (
-    VideoRow.mode,
-    VideoRow.size,
-    VideoRow.seconds,
-    VideoRow.status,
-    VideoRow.progress,
-    VideoRow.error_code,
-    VideoRow.error_message,
-    VideoRow.completed_at,
-    VideoRow.expires_at,
-)
-_PARTS = (
-    OutputRow.state,
-    OutputRow.progress,
-    OutputRow.error_code,
-    OutputRow.error_message,
-    OutputRow.width,
-    OutputRow.height,
-    OutputRow.duration,
+_OUTPUT, _VIDEO = table_of(OutputRow), table_of(VideoRow)
+_LOCK = select(_VIDEO.c.id).where(_VIDEO.c.id == bindparam("of")).with_for_update()
+_CHANGE = update(_OUTPUT).where(
+    _OUTPUT.c.id == bindparam("of"), _OUTPUT.c.state == bindparam("was"), _OUTPUT.c.fence == bindparam("under")
 )
 
 
@@ -133,7 +117,8 @@ async def next_due(session: AsyncSession, states: Collection[State] | None, clai
 async def lock_video(session: AsyncSession, video_id: str) -> None:
     """See to it that nobody else changes a video or its outputs until this transaction ends, and that this is told."""
     will_change(session, video_id)
-    await session.execute(select(VideoRow.id).where(VideoRow.id == video_id).with_for_update())
+    if not session.info.get(ALONE):
+        await session.execute(_LOCK, {"of": video_id})
 
 
 async def apply(session: AsyncSession, transition: Transition, keep: float | None = None) -> bool:
@@ -142,74 +127,23 @@ async def apply(session: AsyncSession, transition: Transition, keep: float | Non
     A video that is completed by it expires `keep` seconds later (None: never).
     """
     job, values = transition.job, transition.values
-    as_before = all(values.get(name, getattr(job, name)) == getattr(job, name) for name in _TOLD)
-    waits = transition.to is job.state and as_before
-    if not waits:  # what only waits on changes nothing that the video shows
-        await lock_video(session, job.video_id)
-    result = await session.execute(
-        update(OutputRow)
-        .where(OutputRow.id == job.id, OutputRow.state == job.state, OutputRow.fence == job.fence)
-        .values(state=transition.to, **values)
-        .execution_options(synchronize_session=False)
+    seen = public_status(transition.to) != public_status(job.state) or any(
+        values.get(name, getattr(job, name)) != getattr(job, name) for name in _TOLD
     )
+    if seen:  # else it changes nothing that the video shows
+        await lock_video(session, job.video_id)
+    which = {"of": job.id, "was": job.state, "under": job.fence}
+    result = await session.execute(_CHANGE, {**which, "state": transition.to, **values})
     if result.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
         return False
-    if transition.to is not job.state and transition.to in (State.RUNNING, State.COMPLETED):
-        await show_offers(session, job.video_id)
-    if not waits:
+    if seen:
         now = values.get("completed_at")
-        await bring_in_line(session, job.video_id, now if isinstance(now, float) else None, keep)
+        taken = transition.to is not job.state and transition.to in (State.RUNNING, State.COMPLETED)
+        await bring_in_line(session, job.video_id, now if isinstance(now, float) else None, keep, taken=taken)
     if (transition.to in LIVE) != (job.state in LIVE):
         now = values["started_at" if transition.to in LIVE else "completed_at"]  # found to go on after all, or ended
         await settle(session, job.id, now if isinstance(now, float) else job.created_at)
     return True
-
-
-async def bring_in_line(session: AsyncSession, video_id: str, now: float | None, keep: float | None) -> None:
-    """Derive a locked video's state from its outputs and store what changed; `now` is when the last of them ended."""
-    video = (await session.execute(select(*_SHOWN).where(VideoRow.id == video_id))).one()
-    ended = select(*_PARTS).where(OutputRow.video_id == video_id).order_by(OutputRow.index)
-    outputs = (await session.execute(ended)).all()
-    state = derive(
-        [OutputState(State(o.state), o.progress, o.error_code, o.error_message) for o in outputs],
-        video.progress,
-        video.status,
-    )
-    error_code, error_message = state.error or (None, None)
-    ended_at = (video.completed_at or now) if state.terminal else None
-    wanted = {
-        "status": state.status,
-        "progress": state.progress,
-        "error_code": error_code,
-        "error_message": error_message,
-        "completed_at": ended_at,
-    }
-    if state.status != "completed":
-        wanted["expires_at"] = None
-    elif video.status != "completed" and ended_at and keep:
-        wanted["expires_at"] = ended_at + keep
-    if state.terminal and video.completed_at is None:
-        wanted |= _facts(video.mode, video.seconds, outputs)
-    changed = {name: value for name, value in wanted.items() if getattr(video, name, None) != value}
-    if changed:
-        await session.execute(
-            update(VideoRow)
-            .where(VideoRow.id == video_id)
-            .values(**changed)
-            .execution_options(synchronize_session="fetch")
-        )
-    if state.terminal and "status" in changed and now is not None:
-        await webhooks.record(session, video_id, now)
-
-
-def _facts(mode: str, planned: str, outputs: Iterable[Any]) -> dict[str, str]:
-    """Return what replaces the plan once the first finished file is known; `planned` seconds are "0" where none are."""
-    first = next((output for output in outputs if output.state == State.COMPLETED), None)
-    if first is None or first.duration is None:
-        return {}
-    facts = {"size": f"{first.width}x{first.height}"}
-    unplanned = mode in (Mode.EDIT, Mode.EXTEND) or planned == seconds_text(0)
-    return facts | ({"seconds": seconds_text(first.duration)} if unplanned else {})
 
 
 async def add_warnings(session: AsyncSession, video_id: str, warnings: Sequence[ParameterWarning]) -> None:

@@ -132,8 +132,11 @@ class PostgresDatabase(Database):
     def follow(self, jump: float) -> None:
         """Do nothing; see `jump`."""
 
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+    async def write(
+        self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None, *, brief: bool = False
+    ) -> T:
         """Run `work` in a transaction of its own, again if it clashed with another; see `Database.write`."""
+        del brief
         with WRITE_SECONDS.time(), _faults():
             for pause in _PAUSES:
                 try:

@@ -20,6 +20,7 @@ T = TypeVar("T")
 # state of that video.
 News: TypeAlias = str
 _VIDEO = "video:"
+ALONE = "alone"  # in a session's info: nobody else writes meanwhile, so that there is nothing to lock
 
 
 def of_video(video_id: str) -> News:
@@ -86,11 +87,14 @@ class Database(ABC):
         """Open a session for reading."""
 
     @abstractmethod
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+    async def write(
+        self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None, *, brief: bool = False
+    ) -> T:
         """Run `work` in a transaction and return its result once that is durable; an exception undoes only `work`.
 
         `work` may be run again where the database gave up its first run. `news` is told to every process, and this one
-        hears of the videos of `will_change` as well, before the caller has its result.
+        hears of the videos of `will_change` as well, before the caller has its result. `brief` says that its statements
+        find a few rows each by an index: they may run on the event loop, for a thread would take longer to reach.
         """
 
     @abstractmethod

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.db import driver
-from app.db.session import Database, DatabaseUnavailable, News, T
+from app.db.session import ALONE, Database, DatabaseUnavailable, News, T
 from app.metrics import BATCH_WRITES, WRITE_SECONDS
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        url, connect = f"sqlite+aiosqlite:///{path}", {"async_creator_fn": lambda *_, **__: driver.connect(path)}
+        url, connect = (
+            f"{driver.NAME.replace('.', '+')}:///{path}",
+            {"async_creator_fn": lambda *_, **__: driver.connect(path)},
+        )
         # Parameters are prompts and hashes of keys: they have no place in a traceback.
         self._write_engine = create_async_engine(
             url, connect_args=connect, pool_size=1, max_overflow=0, hide_parameters=True
@@ -53,7 +56,9 @@ class SqliteDatabase(Database):
         event.listen(self._write_engine.sync_engine, "commit", _commit_surely)
         event.listen(self._read_engine.sync_engine, "connect", _prepare_reader)
         self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
-        self._write = async_sessionmaker(self._write_engine, expire_on_commit=False, autoflush=False)
+        self._write = async_sessionmaker(
+            expire_on_commit=False, autoflush=False, join_transaction_mode="create_savepoint", info={ALONE: True}
+        )
         self._queue: asyncio.Queue[_Write] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
         self._ahead = time.time() - time.monotonic()
@@ -127,12 +132,14 @@ class SqliteDatabase(Database):
                 raise
             raise fault from error
 
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+    async def write(
+        self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None, *, brief: bool = False
+    ) -> T:
         """Run `work` in a transaction; see `Database.write`."""
         if not self.alive:
             raise RuntimeError("the database writer does not run")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Write(work, done, news))
+        self._queue.put_nowait(_Write(work, done, news, brief=brief))
         with WRITE_SECONDS.time():
             result: T = await done
         return result
@@ -159,16 +166,21 @@ class SqliteDatabase(Database):
 
     async def _commit(self, batch: list[_Write]) -> None:
         BATCH_WRITES.observe(len(batch))
-        session = self._write()
+        results = []
         try:
-            async with session, session.begin():
-                results = [await write.run(session) for write in batch]
+            async with self._write_engine.begin() as connection:
+                own = await _driver_of(connection)
+                for write in batch:
+                    with own.here(really=write.brief):
+                        results.append(await write.run(self._write(bind=connection)))
+                    await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
         except Exception as error:  # noqa: BLE001 - whatever broke the commit is every waiting caller's answer
             for write in batch:
                 write.fail(_fault(error))
             return
         finally:
-            self.tell_changes(session)
+            for write in batch:
+                write.tell_changes(self)
         for write, result in zip(batch, results, strict=True):
             if write.news and not write.failed:
                 self.tell(write.news)
@@ -179,26 +191,40 @@ class _Write:
     """One caller's work, the future it waits on, and what is told once it is done."""
 
     def __init__(
-        self, work: Callable[[AsyncSession], Awaitable[Any]], done: asyncio.Future[Any], news: News | None
+        self,
+        work: Callable[[AsyncSession], Awaitable[Any]],
+        done: asyncio.Future[Any],
+        news: News | None,
+        *,
+        brief: bool,
     ) -> None:
-        self.news, self.failed = news, False
+        self.news, self.brief, self.failed = news, brief, False
         self._work = work
         self._done = done
+        self._session: AsyncSession | None = None
 
     async def run(self, session: AsyncSession) -> object:
-        """Do the work. Raises DatabaseUnavailable: SQLite has then undone the others' work, too, as for a full disk."""
-        savepoint = await session.begin_nested()
+        """Do the work in a savepoint, which is the session's.
+
+        Raises DatabaseUnavailable: SQLite has then undone the others' work, too, as for a full disk.
+        """
+        self._session = session
         try:
-            result = await self._work(session)
-            await savepoint.commit()
+            async with session:
+                result = await self._work(session)
+                await session.commit()
         except Exception as error:  # it belongs to this caller; the others' work stands
             fault = _fault(error)
             if isinstance(fault, DatabaseUnavailable):
                 raise fault from error
-            await savepoint.rollback()
             self.fail(error)
             return None
         return result
+
+    def tell_changes(self, database: Database) -> None:
+        """Tell what the work may have changed."""
+        if self._session:
+            database.tell_changes(self._session)
 
     def succeed(self, result: object) -> None:
         if not self._done.done():
@@ -208,6 +234,13 @@ class _Write:
         self.failed = True
         if not self._done.done():
             self._done.set_exception(error)
+
+
+async def _driver_of(connection: AsyncConnection) -> driver.Connection:
+    own = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(own, driver.Connection):
+        raise TypeError(f"a connection of ours was expected, not {own!r}")
+    return own
 
 
 def _fault(error: Exception) -> Exception:

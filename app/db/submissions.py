@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import aliased
 
 from app.db import outputs
+from app.db.rows import table_of, values_of
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain import jobs, told
 from app.domain.jobs import UNKNOWN, Origin, State
@@ -19,6 +21,27 @@ if TYPE_CHECKING:
 
 _FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it often refuses at once
 
+_SUBMISSION = table_of(SubmissionRow)
+_ADD = insert(_SUBMISSION)
+_ANSWERED = update(_SUBMISSION).where(_SUBMISSION.c.id == bindparam("of"))
+_VIDEO_OF = (
+    select(OutputRow.video_id)
+    .join(SubmissionRow, SubmissionRow.output_id == OutputRow.id)
+    .where(SubmissionRow.id == bindparam("of"))
+)
+_other = aliased(SubmissionRow)
+_NEWEST = (
+    select(_other.id).where(_other.output_id == OutputRow.id).order_by(_other.attempt.desc()).limit(1)
+).scalar_subquery()
+_SENT = (
+    select(SubmissionRow, OutputRow, VideoRow, _NEWEST)
+    .join(OutputRow, OutputRow.id == SubmissionRow.output_id)
+    .join(VideoRow, VideoRow.id == OutputRow.video_id)
+    .where(SubmissionRow.id == bindparam("of"))
+    .with_for_update(of=OutputRow)
+    .execution_options(populate_existing=True)
+)
+
 
 async def begin(session: AsyncSession, job: Job, submission_id: str, endpoint: str, now: float) -> None:
     """Write the intent to pay; the id travels to the provider."""
@@ -29,13 +52,9 @@ async def begin(session: AsyncSession, job: Job, submission_id: str, endpoint: s
         provider=job.provider,
         endpoint=endpoint,
         phase="submitting",
-        operation=None,
-        error=None,
         intent_at=now,
-        answered_at=None,
     )
-    session.add(row)
-    await session.flush()
+    await session.execute(_ADD, values_of(row))
 
 
 async def last(session: AsyncSession, output_id: str) -> SubmissionRow | None:
@@ -60,12 +79,7 @@ async def destination(session: AsyncSession, submission_id: str) -> Destination 
 
 async def refuse(session: AsyncSession, submission_id: str, error: str, now: float) -> None:
     """Write down that the provider did not take it, or that it never left, in the words of `error`."""
-    await session.execute(
-        update(SubmissionRow)
-        .where(SubmissionRow.id == submission_id)
-        .values(phase="refused", error=error, answered_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    await session.execute(_ANSWERED, {"of": submission_id, "phase": "refused", "error": error, "answered_at": now})
 
 
 async def accept(
@@ -79,35 +93,31 @@ async def accept(
     runs from now on, one that was given up as unknown too; what runs already is due now; for one that has ended,
     cleanup ends the rest upstream and books what it cost.
     """
-    row = await session.get_one(SubmissionRow, submission_id)
-    video_id = await session.scalar(select(OutputRow.video_id).where(OutputRow.id == row.output_id))
-    await outputs.lock_video(session, str(video_id))
-    await session.refresh(row)
-    video = await session.get_one(VideoRow, str(video_id), populate_existing=True)
+    video_id = (await session.execute(_VIDEO_OF, {"of": submission_id})).scalar_one()
+    await outputs.lock_video(session, video_id)
+    # The output is locked against a claim, too, which raises the fence by which it is changed below.
+    row, output, video, newest = (await session.execute(_SENT, {"of": submission_id})).one()
     if row.operation is not None and row.operation.get("id") != operation.get("id"):
         return None
     if row.phase == "charged":  # an operator has booked it as lost: that was the last word
         return "nothing"
     known = row.operation is not None
     handle = row.operation or operation
-    row.phase, row.operation = "accepted", told.told(handle) if ended else handle
-    row.answered_at = row.answered_at or now
-    await session.flush()
-    # Locked against a claim, too, which raises the fence by which the output is changed below.
-    output = await session.get_one(OutputRow, row.output_id, populate_existing=True, with_for_update=True)
-    newest = await last(session, row.output_id)
-    if newest is None or newest.id != row.id:
+    handle = told.told(handle) if ended else handle
+    answer = {"phase": "accepted", "operation": handle, "answered_at": row.answered_at or now}
+    await session.execute(_ANSWERED, {"of": submission_id, **answer})
+    if newest != row.id:
         return "nothing" if known else "superseded"
     lost = output.state == State.FAILED and output.error_code == UNKNOWN and video.deleted_at is None
     if output.state == State.SUBMITTING or (lost and not known):
         origin = Origin(video.request_id, video.traceparent)
         job = outputs.job_of(output, video.created_at, video.order, origin)
         first = now if ended else now + _FIRST_POLL_SECONDS
-        if not await outputs.apply(session, jobs.accepted(job, row.operation, now, first)):
+        if not await outputs.apply(session, jobs.accepted(job, handle, now, first)):
             raise RuntimeError(f"output {output.id} changed under its lock")
         return "adopted" if lost else "accepted"
     if output.state in (State.RUNNING, State.FAILED) and (output.state == State.RUNNING or output.cleanup or not known):
-        output.operation, output.run_at = row.operation, now
+        output.operation, output.run_at = handle, now
         output.cleanup = output.state == State.FAILED
         output.fence += 1  # what is being asked just now may be answered with what was true before
         output.lease_owner, output.lease_until = None, None

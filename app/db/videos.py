@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, inspect, literal, select, true, tuple_
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import bindparam, delete, exists, insert, literal, select, tuple_
 
 from app.db import webhooks
 from app.db.outputs import lock_video
+from app.db.rows import table_of, values_of
 from app.db.search import folded, position
 from app.db.session import will_change
 from app.db.tables import BY_TIME, IdempotencyRow, OutputRow, SubmissionRow, VideoRow
@@ -64,16 +64,28 @@ class Page:
     created_before: float | None = None
 
 
+# The statements of a create are made once, and of tables: each takes a third of the time that one of classes takes.
+_VIDEOS = table_of(VideoRow)
+_ADD, _ADD_OUTPUTS = insert(_VIDEOS), insert(table_of(OutputRow))
+_TWIN = (
+    select(_VIDEOS.c.id)
+    .where(
+        _VIDEOS.c.owner == bindparam("of"),
+        _VIDEOS.c.fingerprint == bindparam("same"),
+        _VIDEOS.c.created_at >= bindparam("since"),
+        _VIDEOS.c.deleted_at.is_(None),
+    )
+    .order_by(_VIDEOS.c.created_at.desc())
+    .limit(1)
+)
+_RETRIED_TWIN = _TWIN.where(_VIDEOS.c.retried)
+
+
 async def add(session: AsyncSession, video: Video) -> None:
-    """Store a new video with its outputs; their rows may be read afterwards, when the session has gone."""
+    """Store a new video with its outputs; their rows stay what they are, and are not the session's."""
     will_change(session, video.row.id)
-    session.add(video.row)
-    await session.flush()  # outputs refer to the video
-    session.add_all(video.outputs)
-    await session.flush()
-    for row in (video.row, *video.outputs):
-        for column in inspect(row).unloaded:
-            set_committed_value(row, column, None)  # it was left out, and so is NULL
+    await session.execute(_ADD, values_of(video.row))
+    await session.execute(_ADD_OUTPUTS, [values_of(output) for output in video.outputs])
 
 
 async def get(session: AsyncSession, owner: str, video_id: str) -> Video | None:
@@ -163,25 +175,14 @@ async def find_by_key(session: AsyncSession, owner: str, key: str, since: float)
 
 
 async def find_twin(
-    session: AsyncSession, owner: str, fingerprint: str, since: float, *, retried: bool | None = None
+    session: AsyncSession, owner: str, fingerprint: str, since: float, *, retried: bool = False
 ) -> str | None:
     """Return the id of the newest video this owner made from the same request at or after `since`.
 
     With `retried`, only one that an SDK's retry made: while its first try was still on its way.
     """
-    statement = (
-        select(VideoRow.id)
-        .where(
-            VideoRow.owner == owner,
-            VideoRow.fingerprint == fingerprint,
-            VideoRow.created_at >= since,
-            VideoRow.deleted_at.is_(None),
-            true() if retried is None else VideoRow.retried.is_(retried),
-        )
-        .order_by(VideoRow.created_at.desc())
-        .limit(1)
-    )
-    return await session.scalar(statement)
+    values = {"of": owner, "same": fingerprint, "since": since}
+    return await session.scalar(_RETRIED_TWIN if retried else _TWIN, values)
 
 
 async def remember_key(session: AsyncSession, owner: str, key: str, video: VideoRow) -> None:

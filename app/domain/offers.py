@@ -80,7 +80,7 @@ def tails_behind(offered: SecondsRange, limits: VideoLimits, source: float) -> S
     return SecondsRange(min=offered.min, max=longest, default=min(offered.default, longest), values=values)
 
 
-_OFFERS = TypeAdapter(list[Offer])
+_OFFER, _OFFERS = TypeAdapter(Offer), TypeAdapter(list[Offer])
 
 
 def dump(offers: list[Offer]) -> Json:
@@ -92,3 +92,8 @@ def dump(offers: list[Offer]) -> Json:
 def load(plain: Json) -> list[Offer]:
     """Read what `dump` wrote."""
     return _OFFERS.validate_python(plain)
+
+
+def load_one(plain: Json, number: int) -> Offer:
+    """Read one of what `dump` wrote."""
+    return _OFFER.validate_python(plain[number] if isinstance(plain, list) else None)

@@ -1,7 +1,8 @@
 """One HTTP client per provider: sends once, reads a bounded answer, and says what a failure means for a payment.
 
-The client is httpx's own and not the aiohttp transport: that one reports a connection reset after the request was read
-as ConnectTimeout (measured, docs/decisions), and "it never left" is the one thing that must not be said wrongly here.
+What only asks goes by `gets`, the rest by httpx: its own client and not the aiohttp transport, for that one reports a
+connection reset after the request was read as ConnectTimeout (measured, docs/decisions), and "it never left" is the
+one thing that must not be said wrongly here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.providers.base import Indeterminate, Transient
+from app.providers.gets import Gets, NoAnswerError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -101,6 +103,7 @@ class Http:
         self._origins = frozenset(map(origin, origins))
         self._headers = dict(headers)
         self._keys = [value.rpartition(" ")[2].encode() for value in headers.values()]
+        self._gets = Gets()
         self._client = httpx.AsyncClient(timeout=_PATIENCE, trust_env=False, follow_redirects=False)
 
     async def send(
@@ -130,6 +133,8 @@ class Http:
         if isinstance(content, FilePart):
             sent["content-length"] = str(content.size)
         body = content.chunks() if isinstance(content, FilePart) else content
+        if method == "GET" and body is None:
+            return await self._get(url, sent, longest)
         try:
             async with (
                 self._client.stream(method, url, content=body, headers=sent) as answer,
@@ -142,8 +147,18 @@ class Http:
             what = f"no usable answer from {origin(url)}: {error or type(error).__name__}"
             raise Indeterminate(what) if paid else Transient(what) from error
 
+    async def _get(self, url: str, headers: Mapping[str, str], longest: int) -> Reply:
+        try:
+            answer = await self._gets.get(url, headers, longest)
+        except UnreachableError as error:
+            raise Transient(f"cannot reach {origin(url)}: {error}") from error
+        except NoAnswerError as error:
+            raise Transient(f"no usable answer from {origin(url)}: {error}") from error
+        return _reply(answer.status, answer.headers, answer.body, self._keys)
+
     async def close(self) -> None:
         """Close the connections."""
+        self._gets.close()
         await self._client.aclose()
 
 
@@ -158,13 +173,17 @@ async def _read(answer: httpx.Response, longest: int, keys: list[bytes]) -> Repl
         raw += chunk
         if len(raw) > longest:
             raise _TooLongError(f"more than {longest >> 20} MiB")
+    return _reply(answer.status_code, dict(answer.headers), raw, keys)
+
+
+def _reply(status: int, headers: Mapping[str, str], raw: bytearray, keys: list[bytes]) -> Reply:
     for key in keys:
         raw = raw.replace(key, b"[key]")
     body: Json = None
     with contextlib.suppress(ValueError, RecursionError):
         body = json.loads(raw)
     text = raw[: _SHOWN * 4].decode("utf-8", "replace")[:_SHOWN]
-    return Reply(answer.status_code, dict(answer.headers), body, text)
+    return Reply(status, headers, body, text)
 
 
 def origin(url: str) -> str:

@@ -22,7 +22,7 @@ def offers_of(job: Job) -> list[Offer]:
 
 def offer_of(job: Job) -> Offer:
     """Return the offer that is being tried."""
-    return offers_of(job)[job.offer]
+    return offers.load_one(job.order["offers"], job.offer)
 
 
 def measured(job: Job, source: float) -> Job:

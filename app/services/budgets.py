@@ -38,7 +38,7 @@ class Budgets:
         """Count a request of a caller whose requests are limited; the rate says whether it is admitted."""
         if caller.limits.requests_per_minute is None:
             return None
-        return await self.database.write(partial(budgets.admit, owner=caller.owner, now=self.clock()))
+        return await self.database.write(partial(budgets.admit, owner=caller.owner, now=self.clock()), brief=True)
 
     async def balance(self, caller: Caller) -> Balance:
         """Return how the caller's money stands."""

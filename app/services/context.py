@@ -75,7 +75,7 @@ class Context:
         pause = _PERSIST_SECONDS[0]
         while True:
             try:
-                return await self.database.write(work, news)
+                return await self.database.write(work, news, brief=True)
             except DatabaseUnavailable as error:
                 log.error("a provider's answer cannot be written down yet", reason=str(error))
             await asyncio.sleep(pause)
@@ -85,7 +85,7 @@ class Context:
         """Carry a transition out and write one log line; False means that the output is no longer ours."""
         job = transition.job
         work = partial(outputs.apply, transition=transition, keep=self.keep_seconds)
-        applied = await self.database.write(work, news_of(transition))
+        applied = await self.database.write(work, news_of(transition), brief=True)
         error = transition.values.get("error_message")
         self.log(
             job,

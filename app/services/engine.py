@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_GATHER_SECONDS = 0.01  # for which a busy lane waits, so that one claim takes many rows
 _LONGEST_WAIT = 5.0  # seconds a lane sleeps at most; whatever it misses, it finds then
 _FAULT_SECONDS = 5.0  # until a step that raised is tried again
 _DRAIN_SECONDS = 9.0  # for steps under way when the gateway stops: it shall be gone after 15
@@ -66,8 +65,10 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._lanes = (
-            output_lane("submit", frozenset({State.QUEUED, State.SUBMITTING}), 32, self._submit, shared=True),
-            output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll),
+            output_lane(
+                "submit", frozenset({State.QUEUED, State.SUBMITTING}), 32, self._submit, rest=0.01, shared=True
+            ),
+            output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll, rest=0.02),
             output_lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
             output_lane("cleanup", None, 16, self._ending.clean_up),
             delivery_lane(Delivering(context), 4 * PER_OWNER),
@@ -115,8 +116,6 @@ class Engine:
 
     async def _run(self, lane: Lane) -> None:
         while True:
-            if len(lane.busy) >= lane.slots // 2:
-                await asyncio.sleep(_GATHER_SECONDS)
             lane.wake.clear()
             try:
                 wait = await self._claim(lane)
@@ -126,8 +125,9 @@ class Engine:
             except Exception:
                 log.exception("lane cannot claim", lane=lane.name)
                 wait = _FAULT_SECONDS
+            await asyncio.sleep(lane.rest)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(None if wait is None else max(0.0, wait - lane.rest)):
                     await lane.wake.wait()
 
     async def _claim(self, lane: Lane) -> float | None:
@@ -140,7 +140,7 @@ class Engine:
             due = await lane.next_due(session, claim)
         if due is None or due > claim.now:
             return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
-        claimed = await self._database.write(lambda session: lane.take(session, claim))
+        claimed = await self._database.write(lambda session: lane.take(session, claim), brief=True)
         for work in claimed:
             LANE_LAG_SECONDS.labels(lane.name).observe(max(0.0, claim.now - (work.run_at or claim.now)))
             task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")

@@ -48,6 +48,7 @@ _QUEUES: tuple[Leases, ...] = (outputs.LEASES, deliveries.LEASES)
 class Lane:
     """One kind of work: which rows, how many at once, and what to do with each.
 
+    It `rest`s for so many seconds between two looks for work, so that one claim takes all that came meanwhile.
     Of a `shared` one no owner gets more slots than it leaves free: alone it has half of them, beside another a third.
     """
 
@@ -57,6 +58,7 @@ class Lane:
     take: Callable[[AsyncSession, Claim], Awaitable[Sequence[Work]]]
     slots: int
     step: Callable[[Any], Awaitable[None]]  # takes what `claim` gives
+    rest: float = 0.0
     shared: bool = False
     busy: dict[asyncio.Task[None], Work] = field(default_factory=dict)  # a step under way and its row
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,10 +80,11 @@ def output_lane(
     slots: int,
     step: Callable[[Job], Awaitable[None]],
     *,
+    rest: float = 0.0,
     shared: bool = False,
 ) -> Lane:
     """Make a lane of outputs in these states, or (None) of those that wait for cleanup."""
-    return Lane(name, outputs.LEASES, partial(_next_due, states), partial(_claim, states), slots, step, shared)
+    return Lane(name, outputs.LEASES, partial(_next_due, states), partial(_claim, states), slots, step, rest, shared)
 
 
 def delivery_lane(delivering: Delivering, slots: int) -> Lane:

@@ -173,11 +173,12 @@ class Submitting:
             if not await outputs.apply(session, jobs.begin_submit(job)):
                 return False
             if changed:
+                await outputs.lock_video(session, job.video_id)
                 await shown.put_offers(session, job.video_id, job.order["offers"])
             await submissions.begin(session, job, submission, offer_of(job).endpoint, self.context.clock())
             return True
 
-        return await self.context.database.write(work)
+        return await self.context.database.write(work, brief=True)
 
 
 def _unprepared(job: Job, error: MediaError, now: float) -> Transition:

@@ -93,10 +93,11 @@ class Videos:
         request's x-request-id. Raises GatewayError.
         """
         fingerprint, arrived_at = _fingerprint(request, body), self._clock()
-        async with self._database.read() as session:
-            known = await self._known(session, owner, request, fingerprint, is_retry=is_retry)
-        if known:
-            return Created(await self.get(owner, known), replayed=True)
+        if request.idempotency_key or is_retry:
+            async with self._database.read() as session:
+                known = await self._known(session, owner, request, fingerprint, is_retry=is_retry)
+            if known:
+                return Created(await self.get(owner, known), replayed=True)
         check_number(limits, request.n)
         plan = await self._planner.plan(owner, request, folder, limits)
         video_id = f"video_{secrets.token_hex(16)}"
@@ -122,7 +123,7 @@ class Videos:
             return None
 
         try:
-            winner = await self._database.write(work, news="work")
+            winner = await self._database.write(work, news="work", brief=True)
         except DatabaseUnavailable:  # it may have been committed all the same: the sweep removes what nobody names
             raise
         except Exception:

@@ -29,9 +29,9 @@ class Leaving(SqliteDatabase):
     async def migrate(self) -> None:
         """Its tables are there."""
 
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: Any = None) -> T:
+    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: Any = None, *, brief: bool = False) -> T:
         if self.away:
             self.refused.add(asyncio.current_task())
             await asyncio.sleep(0)
             raise DatabaseUnavailable("away")
-        return await super().write(work, news)
+        return await super().write(work, news, brief=brief)
