@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.holders import make
+from tests.dashboard.looks import PHONE
 from tests.dashboard.visits import ADMIN_KEY
 from tests.serving import serve, settings_for
 
@@ -38,8 +39,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, dict[str, 
     folder = tmp_path_factory.mktemp("costs")
     with serve(settings_for(folder, admin_key=ADMIN_KEY)) as gateway:
         gateway.http.headers["authorization"] = f"Bearer {ADMIN_KEY}"
-        keys["film"] = make(gateway.http, name="<b>Film</b> team", budget_usd=50, budget_period="month")
         keys["test"] = make(gateway.http, name="Tests", budget_usd=10)
+        keys["film"] = make(gateway.http, name="<b>Film</b> team", budget_usd=50, budget_period="month")
         keys["free"] = make(gateway.http, name="Free", role="reader")
         fill(folder, keys)
         yield gateway
@@ -131,6 +132,13 @@ def test_a_chart_is_read_with_the_arrow_keys_and_one_tab_stop(open_page: Callabl
     expect(tip).to_be_hidden()
     marks(page).nth(2).hover()
     expect(tip).to_be_visible()
+
+
+def test_a_tap_tells_what_a_mark_is(open_page: Callable[..., Visit]) -> None:
+    visit = open_page(**PHONE)
+    visit.sign_in(place="#/costs?days=7")
+    visit.page.locator(".chart .mark").nth(3).tap()
+    expect(visit.page.locator(".tip")).to_contain_text("$1.00, 1 video")
 
 
 def test_an_admin_sees_every_budget_and_what_is_nearly_spent_first(open_page: Callable[..., Visit]) -> None:

@@ -87,7 +87,13 @@ def test_a_flagged_submission_leads_to_where_it_is_settled(system: System, open_
     visit.sign_in(place="#/health")
     link = verdict(visit.page).get_by_role("link", name="1 paid request of unknown fate")
     expect(link).to_have_attribute("href", "#/submissions")
-    expect(visit.page.locator(".tiles > div").filter(has_text="Flagged")).to_contain_text("1")
+    flagged = visit.page.locator(".tiles > div").filter(has_text="Flagged").get_by_role("link", name="1")
+    flagged.focus()
+    before = verdict(visit.page).get_by_text("As of").inner_text()
+    expect(verdict(visit.page).get_by_text("As of")).not_to_have_text(before)
+    expect(flagged).to_be_focused()
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_role("heading", name="Submissions")).to_be_visible()
 
 
 def test_work_that_waits_too_long_and_an_empty_account_are_said_in_words(

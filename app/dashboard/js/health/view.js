@@ -27,7 +27,7 @@ export function healthView(where, signal) {
       const report = await call("GET", "/v1/providers", { signal });
       const found = problems(report);
       judge(found.some(({ grave }) => grave) ? "Something is wrong" : "All is well", found, `As of ${clock(Date.now() / 1000)}.`);
-      replace(queue, tiles(report.queue));
+      redraw(queue, tiles(report.queue));
       replace(providers, report.data.map(providerCard));
       replace(whose, BREAKERS[report.breakers]);
     } catch (error) {
@@ -38,9 +38,7 @@ export function healthView(where, signal) {
   function judge(title, found, hint) {
     verdict.classList.toggle("bad", found.some(({ grave }) => grave));
     const line = ({ text, href, grave }) => h("li", { class: grave ? "grave" : null }, href ? h("a", { href }, text) : text);
-    const links = verdict.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-    replace(verdict, h("h2", {}, title), found.length ? h("ul", {}, found.map(line)) : null, h("p", { class: "hint" }, hint));
-    if (links) verdict.querySelector(`[href="${links}"]`)?.focus();
+    redraw(verdict, h("h2", {}, title), found.length ? h("ul", {}, found.map(line)) : null, h("p", { class: "hint" }, hint));
     const news = [title, ...found.map(({ text }) => text.replace(/\d.*/, ""))].join(" "); // figures change all the time
     if (news !== told) announce([title, ...found.map(({ text }) => text)].join(". "));
     told = news;
@@ -63,6 +61,13 @@ export function healthView(where, signal) {
     h("section", { "aria-labelledby": "queues" }, h("h2", { id: "queues" }, "Queues"), queue),
     h("section", { "aria-labelledby": "providers" }, h("h2", { id: "providers" }, "Providers, last 24 hours"), whose, providers),
   );
+}
+
+// The focus stays on the same link; where that is gone, it goes to the view.
+function redraw(place, ...children) {
+  const held = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  replace(place, ...children);
+  if (held) (place.querySelector(`a[href="${held}"]`) ?? document.getElementById("view")).focus({ preventScroll: true });
 }
 
 function tiles({ states, oldest_queued_seconds: oldest, flagged_submissions: flagged }) {
