@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.waiting import until, waits
+from tests.api.waiting import LONG, until, waits
 from tests.cli.commands import told
+from tests.cli.cutting import cutting
 from tests.cli.screen import screen
 from tests.serving import serve, settings_for
+from tests.upstreams import xai
+from tests.upstreams.running import run as running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,15 +206,52 @@ def test_at_a_terminal_delete_asks_first(tmp_path: Path, slow: Waits) -> None:
     assert slow.get(video_id)["error"]["code"] == "video_not_found"
 
 
-def test_videos_are_looked_at_while_no_gateway_runs_and_nothing_is_worked_on(run: Run, tmp_path: Path) -> None:
-    with serve(settings_for(tmp_path / "data")) as gateway:
-        done = gateway.finished()
-        waiting = gateway.create(seconds=15, resolution="720p")["id"]
-    for _ in range(2):
-        assert ids(run) == [waiting, done["id"]]
-    assert ids(run, "--status", "completed") == [done["id"]]
-    assert "cost        $0" in run("videos", "show", done["id"]).stdout
-    assert run("videos", "download", done["id"], "-o", "it.mp4").exit_code == 0
-    assert (tmp_path / "it.mp4").stat().st_size == done["output"]["size_bytes"]
-    assert run("videos", "cancel", waiting).stdout == f"cancelled {waiting}\n"
-    assert "1        1      1.0    $0" in run("usage").stdout
+def test_where_no_gateway_runs_to_look_asks_no_provider_and_to_watch_does(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = xai.FakeXai(seconds=LONG)
+    with running(fake.app) as url:
+        monkeypatch.setenv("XAI_API_KEY", xai.KEY)
+        monkeypatch.setenv("REELGATE_XAI_URL", f"{url}/v1")
+        with serve(settings_for(tmp_path / "data", XAI_API_KEY=xai.KEY, xai_url=f"{url}/v1")) as gateway:
+            video_id = gateway.create()["id"]
+            until(lambda: gateway.http.get(f"/v1/videos/{video_id}").json()["status"] == "in_progress")
+        fake.clock.advance(LONG)
+        for _ in range(2):
+            assert ids(run, "--status", "in_progress") == [video_id]
+        assert "submitted to xai" in run("videos", "show", video_id).stdout
+        assert told(run("usage")) == ["nothing was made"]
+        assert run("balance").exit_code == 0
+        assert ids(run, "--status", "in_progress") == [video_id]
+        assert run("videos", "watch", video_id).exit_code == 0
+    assert run("videos", "download", video_id, "-o", "it.mp4").exit_code == 0
+    assert (tmp_path / "it.mp4").read_bytes()[4:8] == b"ftyp"
+    assert run("videos", "cancel", video_id).stdout == f"{video_id} had ended: it is completed\n"
+    assert run("videos", "delete", video_id).exit_code == 0
+    assert ids(run) == []
+
+
+def test_a_gateway_that_goes_away_for_a_moment_is_waited_for(run: Run, slow: Waits) -> None:
+    video_id = slow.create()
+    with cutting(slow.gateway.url, f"GET /v1/videos/{video_id}?wait".encode(), times=2) as proxy:
+        results = []
+        watch = ("videos", "watch", video_id, "--json", "--base-url", proxy.url)
+        thread = threading.Thread(target=lambda: results.append(run(*watch)))
+        thread.start()
+        until(lambda: proxy.cut == 2)
+        slow.end_all()
+        thread.join(60)
+    (result,) = results
+    assert (result.exit_code, json.loads(result.stdout)["status"]) == (0, "completed")
+
+
+def test_a_gateway_that_stays_away_is_said_to_be_gone_with_the_way_back(
+    run: Run, slow: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.cli.follow._PATIENCE", 0)
+    video_id = slow.create()
+    with cutting(slow.gateway.url, f"GET /v1/videos/{video_id}?wait".encode(), times=99) as proxy:
+        result = run("videos", "watch", video_id, "--json", "--base-url", proxy.url)
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (3, "gateway_unreachable")
+    assert "the gateway is gone" in result.stderr
+    assert f"reelgate videos watch {video_id}" in result.stderr
