@@ -9,7 +9,7 @@ export function showSecret(title, detail, secret) {
     const done = h("button", { type: "button", class: "primary", onclick: () => leave() }, "Done");
     const dialog = h(
       "dialog",
-      // Escape is pressed too easily for something that is not shown again.
+      // Escape is pressed too easily for something that is not shown again. Not every browser knows closedby.
       { class: "asks", closedby: "none", "aria-labelledby": "secret-title", oncancel: (event) => event.preventDefault(), onclose: finish },
       h("h2", { id: "secret-title" }, title),
       h("p", { class: "muted" }, detail),
