@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.serving import Running
 
 ROOT = Path(__file__).parent.parent.parent
+PAGES = [*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+OF_COMMANDS = {"REELGATE_API_KEY", "REELGATE_BASE_URL"}  # the command line's own
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OUTSIDE_THE_SCHEMA = {
     ("GET", "/docs"),
@@ -65,7 +67,7 @@ def test_every_setting_is_explained_and_no_other() -> None:
         named = set(re.findall(r"\b(?:REELGATE_[A-Z_]+|[A-Z]+(?:_API)?_KEY)\b", (ROOT / page).read_text()))
         known = {variable(name) for name in Settings.model_fields}
         assert named >= known
-        assert named - known <= {"REELGATE_API_KEY", "REELGATE_BASE_URL", "OPENAI_API_KEY"}  # the command line's, SDKs'
+        assert named - known <= OF_COMMANDS | {"OPENAI_API_KEY"}
 
 
 def test_every_route_is_documented(gateway: Running) -> None:
@@ -172,3 +174,23 @@ def test_every_header_of_our_own_is_in_the_reference() -> None:
     names = set(re.findall(r'"((?:x-reelgate|openai)-[a-z-]+)"', sources))
     assert {"x-reelgate-provider", "x-reelgate-model", "openai-poll-after-ms"} <= names
     assert [name for name in sorted(names) if f"`{name}`" not in (ROOT / "docs" / "api.md").read_text()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_names_only_settings_metrics_and_routes_that_exist(page: Path) -> None:
+    text = page.read_text()
+    settings = {variable(name) for name in Settings.model_fields} | OF_COMMANDS
+    assert set(re.findall(r"\bREELGATE_[A-Z_]*[A-Z]\b", text)) <= settings
+    metrics = {name for name, *_ in table("docs/metrics.md", "What there is")}
+    assert set(re.findall(r"`(reelgate_[a-z_]+)`", text)) <= metrics
+    if (
+        page.parent.name in ("docs", ROOT.name) and page.stem != "provider-requests"
+    ):  # others name other systems' routes
+        routes = {(method, _plain_path(path)) for method, path, _ in table("docs/api.md", "Routes")}
+        named = re.findall(r"`(GET|HEAD|POST|PATCH|DELETE) (?:https?://[^/`]+)?(/v1[^`? ]*)", text)
+        assert {(method, _plain_path(path)) for method, path in named} <= routes
+
+
+def _plain_path(path: str) -> str:
+    """Give every parameter of a path the same name, whatever a page calls it or gives it."""
+    return re.sub(r"\{[^}]*\}|\b(?:video|key|sub)_…", "{}", path.rstrip("/").replace("/openai", ""))
