@@ -26,10 +26,13 @@ _COLOURS = {"completed": "green", "failed": "red", "in_progress": "yellow"}
 
 def print_videos(videos: list[dict[str, Any]]) -> None:
     """Print one line for each."""
-    if videos:
-        print_table(_COLUMNS, [_row(video) for video in videos])
-    else:
+    if not videos:
         err.print("no videos")
+    elif any("key_id" in video for video in videos):
+        rows = [[*_row(video)[:-1], video.get("key_id", "-"), video["prompt"] or ""] for video in videos]
+        print_table([*_COLUMNS[:-1], Column("key", may_go=True), _COLUMNS[-1]], rows)
+    else:
+        print_table(_COLUMNS, [_row(video) for video in videos])
 
 
 def _row(video: dict[str, Any]) -> list[str]:
@@ -56,6 +59,8 @@ def print_video(video: dict[str, Any], timeline: dict[str, Any]) -> None:
     if video["error"]:
         _line("error", f"{video['error']['message']} ({video['error']['code']})", "red")
     _line("prompt", video["prompt"] or "-")
+    if "key_id" in video:
+        _line("key", video["key_id"])
     _line("model", f"{video['model']} ({timeline['mode']})")
     _line("provider", f"{told['provider_name']}: {told['executed_model']}")
     _line("asked", f"{video['size']}, {video['seconds']} s, {video['n']} output{'s' if video['n'] > 1 else ''}")

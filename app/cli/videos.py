@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.completion import complete_model
+from app.cli.completion import complete_key, complete_model, complete_provider
 from app.cli.connection import ask, connect
 from app.cli.follow import come_back, follow
 from app.cli.options import AsJson, BaseUrl, Status, VideoId
@@ -49,6 +49,13 @@ def list_videos(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Those of one model.", autocompletion=complete_model)
     ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Those that one provider makes or made.", autocompletion=complete_provider)
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="Those whose prompt has these words.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Those of one key, key_…, or all (admin).", autocompletion=complete_key)
+    ] = None,
     since: Annotated[str | None, typer.Option(help="A date of UTC (2027-01-31), or 90m, 12h, 30d.")] = None,
     until: Annotated[str | None, typer.Option(help="As --since.")] = None,
     order: Annotated[Order, typer.Option(help="desc: newest first.")] = Order.NEWEST,
@@ -61,6 +68,9 @@ def list_videos(
     asked = {
         "status": status and status.value,
         "model": model,
+        "provider": provider,
+        "prompt": prompt,
+        "key_id": key,
         "created_after": past(since, "--since"),
         "created_before": past(until, "--until"),
         "order": order.value,

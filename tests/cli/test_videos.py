@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
     from tests.serving import Running
 
+ADMIN = "a-long-enough-admin-key-for-tests"
 HOSTILE = "a sea\nat \x1b[31mdusk, [bold]:heart:"
 
 
@@ -61,6 +62,9 @@ def test_videos_are_listed_by_every_filter_of_the_api(run: Run, slow: Waits) -> 
         (("--status", "failed"), [first]),
         (("--status", "in_progress"), [second]),
         (("--model", "grok-imagine-video-1.5"), [second]),
+        (("--provider", "xai"), [second, first]),
+        (("--provider", "fal"), []),
+        (("--prompt", "Red Kite"), [second]),
         (("--since", "10m"), [second, first]),
         (("--since", "2120-01-31"), []),
         (("--until", "2020-01-31"), []),
@@ -255,3 +259,24 @@ def test_a_gateway_that_stays_away_is_said_to_be_gone_with_the_way_back(
     assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (3, "gateway_unreachable")
     assert "the gateway is gone" in result.stderr
     assert f"reelgate videos watch {video_id}" in result.stderr
+
+
+def test_an_admin_sees_the_videos_of_a_key_and_whose_each_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(settings_for(tmp_path / "served", admin_key=ADMIN)) as gateway:
+        monkeypatch.setenv("REELGATE_BASE_URL", gateway.url)
+        monkeypatch.setenv("REELGATE_API_KEY", ADMIN)
+        key = document(run, "keys", "create", "laptop")
+        monkeypatch.setenv("REELGATE_API_KEY", key["key"])
+        video_id = run("generate", "a boat", "--no-wait", "--seconds", "1").stdout.strip()
+        refused = run("videos", "list", "--key", "all")
+        assert (refused.exit_code, "permission_denied" in refused.stderr) == (1, True)
+        monkeypatch.setenv("REELGATE_API_KEY", ADMIN)
+        assert ids(run) == []
+        for whose in (key["id"], "all"):
+            heading, line = run("videos", "list", "--key", whose).stdout.splitlines()
+            assert "key" in heading
+            assert line.startswith(video_id)
+            assert key["id"] in line
+        assert f"key         {key['id']}" in run("videos", "show", video_id).stdout
