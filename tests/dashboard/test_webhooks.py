@@ -101,6 +101,30 @@ def test_an_endpoint_is_made_and_its_secret_shown_once_signs_what_it_is_sent(
     expect(hooks.row("video.cancelled")).to_contain_text("Delivered")
 
 
+def test_an_endpoint_is_made_by_keyboard_alone(hooks: Visit, http: httpx.Client, receiver: Receiver) -> None:
+    page = hooks.page
+    make_one = page.get_by_role("button", name="New endpoint")
+    make_one.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("typed")
+    page.keyboard.press("Tab")
+    page.keyboard.type(receiver.url())
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("checkbox", name="video.completed")).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    done = page.get_by_role("button", name="Done")
+    done.wait_for()
+    for _ in ("Copy", "Done"):
+        page.keyboard.press("Tab")
+    expect(done).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(card(hooks, "typed")).to_contain_text("video.failed, video.cancelled")
+    expect(make_one).to_be_focused()
+    assert [each["name"] for each in http.get("/v1/webhook_endpoints").json()["data"]] == ["typed"]
+
+
 @pytest.mark.parametrize(
     ("label", "value", "field"),
     [("Name", "", "name"), ("URL", "ftp://example.com", "url"), ("URL", "https://10.0.0.1/", "url")],
