@@ -1,4 +1,4 @@
-// What can be done with a video: go on from it, stop it, remove it.
+// What can be done with a video: go on from it, stop it, remove it. Another key's (`key_id`) is only looked at.
 
 import { call, reason } from "../api.js";
 import { confirm } from "../confirm.js";
@@ -17,11 +17,11 @@ const ONWARD = [
 
 export function actions(video, { onChange, onDeleted }) {
   if (!mayWrite()) return [];
-  if (PENDING.has(video.status)) return [button("Cancel", () => cancel(video, onChange))];
-  const onward = ONWARD.filter(([as]) => firstFinished(video) || as === "again");
+  if (PENDING.has(video.status)) return video.key_id ? [] : [button("Cancel", () => cancel(video, onChange))];
+  const onward = ONWARD.filter(([as]) => as === "again" || (firstFinished(video) && !video.key_id));
   return [
     ...onward.map(([as, name]) => h("a", { href: `#/playground?from=${video.id}&as=${as}` }, name)),
-    button("Delete", () => remove(video, onDeleted)),
+    video.key_id ? null : button("Delete", () => remove(video, onDeleted)),
   ];
 }
 

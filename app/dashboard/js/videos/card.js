@@ -6,7 +6,8 @@ import { moment, plural, statusOf } from "../format.js";
 import { firstFinished } from "../media.js";
 import { preview } from "./preview.js";
 
-export function videoCard(first) {
+// `names` are those of keys, for admins who look at the videos of others.
+export function videoCard(first, names) {
   const link = h("a", { href: `#/videos/${first.id}`, class: "thumb" });
   const status = h("span", { class: "status" });
   const element = h(
@@ -16,6 +17,7 @@ export function videoCard(first) {
     h("p", { class: "prompt", id: `prompt-${first.id}` }, first.prompt || "No prompt"),
     h("p", { class: "hint row" }, h("span", {}, first.model), status),
     h("p", { class: "hint" }, h("time", { datetime: new Date(first.created_at * 1000).toISOString() }, moment(first.created_at))),
+    first.key_id ? h("p", { class: "hint whose" }, names.get(first.key_id) ?? first.key_id) : null,
   );
   link.setAttribute("aria-labelledby", `prompt-${first.id}`);
   let shown = null;
@@ -33,6 +35,5 @@ export function videoCard(first) {
   }
 
   show(first);
-  const isPending = () => PENDING.has(element.dataset.status);
-  return { id: first.id, createdAt: first.created_at, element, show, isPending };
+  return { id: first.id, createdAt: first.created_at, element, show };
 }

@@ -10,6 +10,7 @@ import { go } from "../router.js";
 import { actions } from "./actions.js";
 import { outputsOf } from "./outputs.js";
 import { attemptsOf, timelineOf } from "./timeline.js";
+import { keyNames } from "./whose.js";
 
 const OURS = new Set(
   "provider provider_name executed_model upstream_id cost_estimate cost cost_currency attempts".split(" "),
@@ -26,6 +27,8 @@ export function detailView(where, signal) {
 async function open(id, page, signal) {
   const path = `/v1/videos/${encodeURIComponent(id)}`;
   const video = await call("GET", path, { signal });
+  const names = video.key_id ? await keyNames(signal).catch(() => new Map()) : new Map();
+  const whose = names.get(video.key_id) ?? video.key_id;
   const status = h("p", { class: "status" });
   const buttons = h("div", { class: "row actions" });
   const outputs = outputsOf(video);
@@ -52,7 +55,7 @@ async function open(id, page, signal) {
     shown = state;
     replace(buttons, actions(now, { onChange: show, onDeleted: () => go("videos") }));
     const timeline = await call("GET", `${path}/timeline`, { signal });
-    if (state === shown) replace(rest, sections(now, timeline));
+    if (state === shown) replace(rest, sections(now, timeline, whose));
   }
 
   await show(video);
@@ -62,11 +65,11 @@ async function open(id, page, signal) {
   }
 }
 
-function sections(video, timeline) {
+function sections(video, timeline, whose) {
   return [
     section("Timeline", timelineOf(timeline, video.n)),
     section("Attempts", attemptsOf(video)),
-    section("Request", request(video, timeline)),
+    section("Request", request(video, timeline, whose)),
     section("Warnings", warnings(video)),
     section("Files", downloads(video)),
   ];
@@ -76,11 +79,12 @@ function section(title, ...content) {
   return h("section", { class: "card" }, h("h2", {}, title), ...content);
 }
 
-function request(video, { mode, data: steps }) {
+function request(video, { mode, data: steps }, whose) {
   const { metadata } = video;
   const from = video.remixed_from_video_id;
   return facts([
     ["Id", h("code", {}, video.id)],
+    ["Key", whose],
     ["Model", video.model],
     ["Executed by", `${metadata.provider_name} (${metadata.executed_model})`],
     ["Id there", metadata.upstream_id && h("code", {}, metadata.upstream_id)],

@@ -1,32 +1,24 @@
-// Keeps the gallery true: the newest pending videos by server-sent events, everything else by looking again.
-// A browser has six connections per host, so only some are streams.
+// Keeps the gallery true by one stream of all that happens. A browser has six connections per host for all its tabs, so
+// a page that nobody sees gives its own up; once it is seen again, everything is read anew.
 
-import { follow, wait } from "../events.js";
+import { followAll } from "../events.js";
 
-const STREAMS = 3;
-const LOOK_MS = 4000;
+// Returns how to follow another key's videos: by its id, "all", or "" for one's own.
+export function keepLive({ signal, keyId: first, ...told }) {
+  let keyId = first;
+  let current = new AbortController();
 
-// `pending` names the pending videos, `look` reads the newest page again.
-export function keepLive({ signal, pending, onVideo, onDeleted, look }) {
-  const followed = new Map();
-
-  function fill() {
-    for (const id of pending()) {
-      if (followed.size >= STREAMS) return;
-      if (followed.has(id)) continue;
-      const done = follow(id, { signal, onVideo, onDeleted: () => onDeleted(id) });
-      followed.set(id, done);
-      done.finally(() => followed.delete(id));
-    }
+  function begin() {
+    current.abort();
+    current = new AbortController();
+    if (document.visibilityState === "visible") followAll({ signal: AbortSignal.any([signal, current.signal]), keyId, ...told });
   }
 
-  async function run() {
-    while (!signal.aborted) {
-      fill();
-      await wait(LOOK_MS, signal);
-      if (!signal.aborted && document.visibilityState === "visible") await look();
-    }
-  }
-
-  run();
+  document.addEventListener("visibilitychange", begin, { signal });
+  begin();
+  return (id) => {
+    if (id === keyId) return;
+    keyId = id;
+    begin();
+  };
 }
