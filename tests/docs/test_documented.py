@@ -183,9 +183,8 @@ def test_a_page_names_only_settings_metrics_and_routes_that_exist(page: Path) ->
     assert set(re.findall(r"\bREELGATE_[A-Z_]*[A-Z]\b", text)) <= settings
     metrics = {name for name, *_ in table("docs/metrics.md", "What there is")}
     assert set(re.findall(r"`(reelgate_[a-z_]+)`", text)) <= metrics
-    if (
-        page.parent.name in ("docs", ROOT.name) and page.stem != "provider-requests"
-    ):  # others name other systems' routes
+    # The other pages name other systems' routes.
+    if page.parent in (ROOT, ROOT / "docs") and page.stem != "provider-requests":
         routes = {(method, _plain_path(path)) for method, path, _ in table("docs/api.md", "Routes")}
         named = re.findall(r"`(GET|HEAD|POST|PATCH|DELETE) (?:https?://[^/`]+)?(/v1[^`? ]*)", text)
         assert {(method, _plain_path(path)) for method, path in named} <= routes
