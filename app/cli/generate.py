@@ -117,10 +117,10 @@ def generate(
             return
         _confirm(estimate, yes=yes)
         made = order.send(http)
-        err.print(escape(made["id"]))
         if not wait:
             _say_id(made, as_json=as_json)
             return
+        err.print(made["id"], markup=False)
         try:
             finished = follow(http, made)
             files = save(http, finished, target)

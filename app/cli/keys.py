@@ -116,7 +116,7 @@ def list_keys(base_url: BaseUrl = None, *, as_json: AsJson = False) -> None:
     for row in found["data"]:
         out.print(key_line(row), markup=False)
     if not found["data"]:
-        out.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME --admin`")
+        err.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME --admin`")
 
 
 @keys.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.connection import check, read
-from app.cli.terminal import UNREACHABLE, fail, note
+from app.cli.terminal import INTERRUPTED, UNREACHABLE, fail, note
 
 if TYPE_CHECKING:
     import httpx
@@ -36,11 +36,18 @@ class Order:
 
     def send(self, http: httpx.Client) -> dict[str, Any]:
         """Send it, and again where it is not known to have arrived."""
-        answer = check(self._patiently(http, dry_run=False))
+        try:
+            answer = check(self._patiently(http, dry_run=False))
+        except KeyboardInterrupt:
+            fail(f"interrupted while it was sent. {self._again}", code="interrupted", status=INTERRUPTED)
         if answer.headers.get("idempotent-replayed"):
             note("this was sent before under the same idempotency key: here is the video that was made of it")
         video: dict[str, Any] = read(answer)
         return video
+
+    @property
+    def _again(self) -> str:
+        return f"It may have arrived: the same with --idempotency-key {self.key} never pays twice."
 
     def _patiently(self, http: httpx.Client, *, dry_run: bool) -> httpx.Response:
         import httpx
@@ -60,8 +67,8 @@ class Order:
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
                 if not left:
-                    again = "" if dry_run else f" It may have arrived: --idempotency-key {self.key} never pays twice."
-                    fail(f"no answer: {reason}.{again}", code="gateway_unreachable", status=UNREACHABLE)
+                    again = "" if dry_run else self._again
+                    fail(f"no answer: {reason}. {again}", code="gateway_unreachable", status=UNREACHABLE)
             note(f"{reason} Trying again in {pause:g} s.")
             time.sleep(pause)
 

@@ -10,7 +10,7 @@ from app.cli.completion import complete_key, complete_model, complete_video
 from app.cli.connection import ask, client, find
 from app.cli.offline import offline
 from app.cli.options import AsJson, BaseUrl, Status
-from app.cli.terminal import dollars, fail, load_settings, out, plain, print_json
+from app.cli.terminal import dollars, err, fail, load_settings, out, plain, print_json
 from app.cli.times import past, to_second
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def requests(
     for each in page["data"]:
         out.print(_line(each), markup=False)
     if page["has_more"]:
-        out.print(f"and more: --after {page['last_id']}", markup=False)
+        err.print(f"and more: --after {page['last_id']}", markup=False)
     if not page["data"]:
-        out.print("no requests")
+        err.print("no requests")
 
 
 def _ask(base_url: str | None, query: dict[str, Any]) -> dict[str, Any]:

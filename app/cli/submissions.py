@@ -10,7 +10,7 @@ from app.cli.completion import complete_submission
 from app.cli.connection import check, client, find, read
 from app.cli.offline import offline
 from app.cli.options import AsJson, BaseUrl, identifier
-from app.cli.terminal import dollars, fail, load_settings, out, plain, print_json
+from app.cli.terminal import dollars, err, fail, load_settings, out, plain, print_json
 from app.cli.times import to_second
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def list_submissions(
         )
         out.print("  ".join((*facts, where, plain(each["prompt"][:40]))), markup=False)
     if page["has_more"]:
-        out.print("and more: see --limit")
+        err.print("and more: see --limit")
     if not page["data"]:
-        out.print("no submissions" if everything else "nothing is unknown")
+        err.print("no submissions" if everything else "nothing is unknown")
 
 
 @submissions.command()

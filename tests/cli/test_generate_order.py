@@ -117,6 +117,20 @@ def test_where_no_answer_comes_the_key_that_makes_another_try_harmless_is_said(
     assert len(made(slow.gateway)) == 1
 
 
+def test_who_interrupts_the_sending_is_told_how_to_try_again_harmlessly(run: Run, tmp_path: Path, slow: Waits) -> None:
+    with (
+        cutting(slow.gateway.url, b"POST /v1/videos HTTP", times=9) as proxy,
+        screen(tmp_path, "generate", "a boat", "--base-url", proxy.url) as shown,
+    ):
+        shown.wait_for("Trying again in 2 s.")
+        shown.interrupt()
+        assert shown.finish() == 130, shown.text
+    assert "interrupted while it was sent. It may have arrived" in shown.text
+    key = shown.text.partition("--idempotency-key ")[2].split()[0]
+    again = run("generate", "a boat", "--no-wait", "--idempotency-key", key)
+    assert made(slow.gateway) == [again.stdout.strip()]
+
+
 def test_nothing_is_sent_where_the_result_could_not_be_written(run: Run, tmp_path: Path, slow: Waits) -> None:
     (tmp_path / "file").touch()
     for target in ("missing/boat.mp4", "file/boat.mp4"):

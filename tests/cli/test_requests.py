@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cli.commands import told
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def check(run: Run, video: str) -> None:
         assert fact in first
     for fact in (made["id"], "200 in ", video, "completed", "local", "$0", " s"):
         assert fact in second
-    assert f"and more: --after {refused['id']}" in run("requests", "--limit", "1").stdout
-    assert run("requests", "--key", "key_none").stdout == "no requests\n"
+    assert told(run("requests", "--limit", "1")) == [f"and more: --after {refused['id']}"]
+    assert told(run("requests", "--key", "key_none")) == ["no requests"]
     wrong = run("requests", "--after", "x" * 300)
     assert (wrong.exit_code, "Invalid after: " in wrong.output) == (1, True)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.startup import lock
+from tests.cli.commands import told
 from tests.failover.system import System
 from tests.serving import settings_for
 from tests.upstreams.behaviour import Rule, accept_then, cut
@@ -72,7 +73,7 @@ def test_submissions_are_listed_shown_and_resolved_through_a_running_gateway(run
     done = run("submissions", "resolve", flagged["id"], "--accepted", system.only_paid("xai").request_id)
     assert (done.exit_code, "settled" in done.stdout) == (0, True)
     assert system.wait(flagged["video_id"])["status"] == "completed"
-    assert run("submissions", "list").stdout == "nothing is unknown\n"
+    assert told(run("submissions", "list")) == ["nothing is unknown"]
     assert [each["phase"] for each in listed(run, "--all")] == ["accepted"]
     again = run("submissions", "resolve", flagged["id"], "--not-charged")
     assert (again.exit_code, "it was accepted" in again.output) == (1, True)
@@ -97,7 +98,7 @@ def test_submissions_are_resolved_while_no_gateway_runs(
     assert json.loads(run("submissions", "resolve", third, "--not-charged", "--json").stdout)["phase"] == "not_charged"
     assert listed(run) == []
     assert [each["id"] for each in listed(run, "--all", "--limit", "2")] == [first, second]
-    assert "and more" in run("submissions", "list", "--all", "--limit", "2").stdout
+    assert told(run("submissions", "list", "--all", "--limit", "2")) == ["and more: see --limit"]
     system.start(providers=("xai",))
     assert system.wait(flagged[0]["video_id"])["status"] == "completed"
 
@@ -109,7 +110,7 @@ def test_a_resolution_is_one_word_and_no_more(run: Run, options: tuple[str, ...]
 
 
 def test_what_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
-    assert run("submissions", "list", "--all").stdout == "no submissions\n"
+    assert told(run("submissions", "list", "--all")) == ["no submissions"]
     result = run("submissions", "show", "sub_1")
     assert (result.exit_code, "not found" in result.output) == (1, True)
     with lock(settings_for(tmp_path / "data")):
