@@ -57,7 +57,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def moved(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(folder, link["path"]))
-        target = IN_ITS_PLACE.get(target, target).removeprefix("docs/")
+        target = IN_ITS_PLACE.get(target, target)
+        if not target.startswith("docs/") and target not in OF_THE_ROOT and (ROOT / target).exists():
+            return link["words"]  # a file of the repository that the site has not
+        target = target.removeprefix("docs/")
         words = _title(files, target) if link["words"].endswith(".md") else link["words"]
         return f"[{words}]({posixpath.relpath(target, posixpath.dirname(here) or '.')}{link['anchor'] or ''})"
 

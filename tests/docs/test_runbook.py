@@ -20,16 +20,17 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "runbook.md").read_text()
 ALERTS, SITUATIONS = (PAGE.partition(f"\n## {name}\n")[2].partition("\n## ")[0] for name in ("Alerts", "Situations"))
 PAGES = [*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-COMMAND = re.compile(r"(?:^|[`/ ])reelgate ((?:[a-z]+ ?)[^`\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|[$(;&|] ?|bin/)(reelgate [a-z][^\n)|]*)", re.MULTILINE)
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Yield every `reelgate …` that stands in code, by page."""
     for page in PAGES:
         text = page.read_text()
-        code = re.findall(r"`(?:\.venv/bin/)?(reelgate [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        code = re.findall(r"`(?:\.venv/bin/)?(reelgate [^`]+)`", prose)
         for block in re.findall(r"^```(?:console|bash)[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-            code += re.findall(r"(?:^|[$(;&|/] ?)(reelgate [a-z][^\n)|]*)", block.replace("\\\n", " "), re.MULTILINE)
+            code += COMMAND.findall(block.replace("\\\n", " "))
         for line in code:
             yield page.name, shlex.split(line.replace("'", "").partition("#")[0])[1:]
 
