@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
@@ -19,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.db.session import Database, DatabaseUnavailable, News, T
 from app.metrics import WRITE_SECONDS
@@ -39,6 +41,7 @@ _SERVER_SETTINGS = {
 }
 _COMMAND_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
+_CONNECTION: dict[str, Any] = {"timeout": _CONNECT_SECONDS, "server_settings": _SERVER_SETTINGS}
 _LINE_SECONDS = 30.0  # for a free connection: a crowd that arrives at once is slow, and not refused
 # Connection exception, insufficient resources (disk full), operator intervention, system error, read-only; the account
 # is not let in, the database is gone.
@@ -60,19 +63,18 @@ class PostgresDatabase(Database):
         if url.get_backend_name() not in ("postgresql", "postgres"):
             raise ValueError("expected postgresql+asyncpg://user:password@host/database; SQLite needs no setting.")
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._engine = create_async_engine(
+        self._connect = partial(
+            create_async_engine,
             url.set(drivername="postgresql+asyncpg"),
+            # Parameters are prompts and hashes of keys: they have no place in a traceback.
+            hide_parameters=True,
+        )
+        self._engine = self._connect(
             pool_size=_POOL,
             max_overflow=0,
             pool_timeout=_LINE_SECONDS,
             pool_pre_ping=True,
-            # Parameters are prompts and hashes of keys: they have no place in a traceback.
-            hide_parameters=True,
-            connect_args={
-                "timeout": _CONNECT_SECONDS,
-                "command_timeout": _COMMAND_SECONDS,
-                "server_settings": _SERVER_SETTINGS,
-            },
+            connect_args={**_CONNECTION, "command_timeout": _COMMAND_SECONDS},
         )
         # Each statement sees what is committed by then, in a transaction or not; without one there is no BEGIN and no
         # ROLLBACK to wait for.
@@ -101,11 +103,12 @@ class PostgresDatabase(Database):
         return self._listener is not None and not self._listener.done()
 
     async def migrate(self) -> None:
-        """Bring the tables up to date, one replica at a time."""
+        """Bring the tables up to date, one replica at a time, however long a statement or another replica takes."""
         from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
 
+        engine = self._connect(poolclass=NullPool, connect_args=_CONNECTION)
         with _faults():
-            async with self._engine.begin() as connection:
+            async with engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(_number("migrations"))))
                 await connection.run_sync(upgrade)
 

@@ -149,6 +149,28 @@ async def test_an_account_that_is_not_let_in_any_more_is_the_databases_fault(
     await as_owner("DROP ROLE guest")
 
 
+async def test_a_migration_may_take_longer_than_any_other_statement(
+    postgres: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_COMMAND_SECONDS", 0.5)
+    later = PostgresDatabase(postgres_url)
+    holds, lets_go = asyncio.Event(), asyncio.Event()
+
+    async def migrating(session: AsyncSession) -> None:
+        await postgres.hold(session, "migrations")
+        holds.set()
+        await lets_go.wait()
+
+    other = asyncio.create_task(postgres.write(migrating))
+    await holds.wait()
+    waiting = asyncio.create_task(later.migrate())
+    done, _ = await asyncio.wait([waiting], timeout=1.5)
+    assert not done
+    lets_go.set()
+    await asyncio.gather(other, waiting)
+    await later.close()
+
+
 async def test_a_read_only_server_is_the_databases_fault(postgres: Database) -> None:
     async def on_a_standby(session: AsyncSession) -> None:
         await session.execute(text("SET TRANSACTION READ ONLY"))
