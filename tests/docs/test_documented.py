@@ -88,12 +88,16 @@ def test_the_routes_outside_the_schema_exist(gateway: Running) -> None:
 
 
 def test_every_error_code_is_documented() -> None:
-    documented = [(code, int(status), kind) for code, status, kind, *_ in table("docs/errors.md", "Codes")]
+    rows = table("docs/errors.md", "Codes")
+    assert all(len(row) == 5 and all(row) for row in rows), "each has a cause and what to do"
+    documented = [(code, int(status), kind) for code, status, kind, *_ in rows]
     assert documented == [(code, kind.status, kind.type) for code, kind in ERRORS.items()]
 
 
 def test_every_failure_is_documented() -> None:
-    assert [code for code, *_ in table("docs/errors.md", "Failed videos")] == list(FAILURES)
+    rows = table("docs/errors.md", "Failed videos")
+    assert all(len(row) == 3 and all(row) for row in rows), "each has a cause and what to do"
+    assert [code for code, *_ in rows] == list(FAILURES)
 
 
 def test_every_field_of_a_video_is_documented() -> None:
