@@ -218,6 +218,15 @@ def test_money_that_was_reserved_is_shown_beside_what_was_spent(keys: Visit, ser
     assert row.locator(".budget .reserved").evaluate("(part) => part.offsetWidth") > 0
 
 
+def test_times_stay_true_while_the_page_is_open(keys: Visit, guarded: Running) -> None:
+    make(guarded.http, name="aging")
+    keys.page.clock.install()
+    keys.page.reload()
+    expect(keys.row("aging")).to_contain_text("made just now")
+    keys.page.clock.run_for(7300_000)
+    expect(keys.row("aging")).to_contain_text("made 2 hours ago")
+
+
 @pytest.mark.parametrize("role", ["member", "reader"])
 @pytest.mark.parametrize("room", ["keys", "submissions"])
 def test_others_are_not_shown_what_is_for_admins_and_are_refused_where_they_go_all_the_same(

@@ -224,12 +224,13 @@ def test_a_failed_delivery_tells_every_attempt_and_is_sent_again_under_its_id(
     hooks: Visit, http: httpx.Client, receiver: Receiver
 ) -> None:
     made = endpoint(http, receiver)
-    receiver.answers = [status(500, EVIL)]
+    receiver.answers = [status(500, EVIL, Retry_After="36000")]
     end_video(http)
     receiver.wait(1)
     hooks.page.reload()
     row = hooks.row("video.cancelled")
     expect(row).to_contain_text("Pending")
+    expect(row).to_contain_text("next try in 10 hours")
     row.get_by_text("1 attempt, last 500").click()
     expect(row.get_by_label("What it answered")).to_have_text(EVIL.decode())
     row.get_by_role("button", name="Send now").click()
@@ -316,7 +317,7 @@ def test_the_webhooks_and_their_dialogs_look_right(
     open_page: Callable[..., Visit], http: httpx.Client, key: str, receiver: Receiver, options: dict[str, Any]
 ) -> None:
     endpoint(http, receiver, url=receiver.url("/a-long-path" * 12))
-    receiver.answer = status(500, b"no " * 300)
+    receiver.answer = status(500, b"no " * 300, Retry_After="36000")
     end_video(http)
     wait_until(lambda: [each for each in delivered(http, "pending") if each["attempts"]], "failed attempt")
     visit = open_page(**options)
