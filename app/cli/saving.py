@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +24,26 @@ def target_for(output: Path | None, name: str, variant: str = "video") -> Path:
 
     Ends the command where nothing can be written, so that nothing is paid for that.
     """
-    folder = Path() if output is None else output
-    named = output is not None and not output.is_dir()
-    if named:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        fail(f"cannot write into {folder.absolute()}: it must be a folder that is writable", code="cannot_write")
-    if named and output is not None:
-        return output
-    stem, suffix = _SLUG.sub("-", name.lower()).strip("-")[:40].strip("-") or "video", _SUFFIXES[variant]
+    path = output if output and not output.is_dir() else _free(output or Path(), name, _SUFFIXES[variant])
+    try:
+        _part(path).touch()
+        _part(path).unlink()
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}", code="cannot_write")
+    return path
+
+
+def _free(folder: Path, name: str, suffix: str) -> Path:
+    stem = _SLUG.sub("-", name.lower()).strip("-")[:40].strip("-") or "video"
     number = 1
     while _taken(path := folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"):
         number += 1
     return path
+
+
+def _part(path: Path) -> Path:
+    """Name the file that is written until it is whole."""
+    return path.with_name(f"{path.name}.part")
 
 
 def _taken(path: Path) -> bool:
@@ -57,7 +64,11 @@ def save(
             err.print(f"[red]{escape(plain(what))}[/red]")
             continue
         path = target.with_stem(f"{target.stem}-{entry['index']}") if several else target
-        size = _write(http, f"/v1/videos/{video['id']}/content", {"index": entry["index"], "variant": variant}, path)
+        try:
+            size = _write(http, video["id"], {"index": entry["index"], "variant": variant}, path)
+        except OSError as error:
+            there = f"the gateway has it: `reelgate videos download {video['id']}`"
+            fail(f"cannot write {path}: {error.strerror}; {there}", code="cannot_write")
         saved.append({"index": entry["index"], "path": str(path), "size_bytes": size})
         if not speaks_json():
             facts = f"{entry['width']}x{entry['height']}, {entry['duration']:.2f} s, " if variant == "video" else ""
@@ -65,9 +76,9 @@ def save(
     return saved
 
 
-def _write(http: httpx.Client, url: str, query: dict[str, Any], path: Path) -> int:
-    """Write what is at the URL and return its size in bytes; what is there stays until all has come."""
-    part = path.with_name(f"{path.name}.part")
+def _write(http: httpx.Client, video_id: str, query: dict[str, Any], path: Path) -> int:
+    """Write the content of an output and return its size in bytes; what is there stays until all has come."""
+    part, url = _part(path), f"/v1/videos/{video_id}/content"
     try:
         with http.stream("GET", url, params=query, follow_redirects=True) as answer:  # it may lie in a bucket
             if not answer.is_success:
@@ -78,8 +89,7 @@ def _write(http: httpx.Client, url: str, query: dict[str, Any], path: Path) -> i
                     file.write(chunk)
         size = part.stat().st_size
         part.replace(path)
-    except OSError as error:
-        fail(f"cannot write {path}: {error.strerror}", code="cannot_write")
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return size

@@ -133,9 +133,9 @@ def test_who_interrupts_the_sending_is_told_how_to_try_again_harmlessly(run: Run
 
 def test_nothing_is_sent_where_the_result_could_not_be_written(run: Run, tmp_path: Path, slow: Waits) -> None:
     (tmp_path / "file").touch()
-    for target in ("missing/boat.mp4", "file/boat.mp4"):
+    for target in ("missing/boat.mp4", "file/boat.mp4", f"{'x' * 250}.mp4"):
         result = run("generate", "a boat", "-o", target)
-        assert (result.exit_code, "cannot write into" in result.stderr) == (1, True)
+        assert (result.exit_code, f"cannot write {target}" in result.stderr) == (1, True)
     assert made(slow.gateway) == []
 
 

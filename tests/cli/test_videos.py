@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +181,25 @@ def test_one_is_downloaded_in_every_variant(run: Run, tmp_path: Path, gateway: R
         assert (tmp_path / name).read_bytes().startswith(magic)
     missing = run("videos", "download", video["id"], "--index", "7", *at)
     assert (missing.exit_code, "output 7 is not there: it has 2" in missing.stderr) == (1, True)
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind_and_the_way_to_get_it_later(
+    tmp_path: Path, gateway: Running
+) -> None:
+    video_id = gateway.finished()["id"]
+    download = ("videos", "download", video_id, "-o", "it.mp4", "--base-url", gateway.url)
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", sys.executable, "-P", "-m", "app", *download],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},  # coverage could not write its file either
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"the gateway has it: `reelgate videos download {video_id}`" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_has_not_ended_cannot_be_downloaded(run: Run, slow: Waits) -> None:
