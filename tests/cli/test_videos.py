@@ -191,7 +191,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind_and_the_way_to_get_it_later(
     done = subprocess.run(
         ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", sys.executable, "-P", "-m", "app", *download],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"]},  # coverage could not write its file either
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},  # nor is there room for those, or coverage's
         capture_output=True,
         text=True,
         timeout=60,
