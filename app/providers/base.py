@@ -265,6 +265,10 @@ class Transient(ProviderError):
         self.said = said
 
 
+class Unsent(Transient):
+    """It never left: no connection could be made."""
+
+
 class Rejected(ProviderError):
     """The provider refused the request for good; `code` is one of `domain.jobs.FAILURES`.
 

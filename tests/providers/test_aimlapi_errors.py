@@ -11,7 +11,7 @@ from app.providers.base import Indeterminate, Misconfigured, ProviderError, Reje
 from tests.providers.test_aimlapi import CENT, ORDER, Door, opened
 from tests.upstreams import aimlapi_errors as errors
 from tests.upstreams.aimlapi import KEY, FakeAimlApi
-from tests.upstreams.behaviour import Do, Rule, accept_then, answer, cut, drip, garbage, half, hang, html
+from tests.upstreams.behaviour import Do, Rule, accept_then, answer, asked, cut, drip, garbage, half, hang, html
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ POLLS: dict[str, tuple[Do, type[ProviderError]]] = {
 async def test_no_trouble_with_a_poll_ends_a_paid_job(
     do: Do, kind: type[ProviderError], fake: FakeAimlApi, url: str
 ) -> None:
-    fake.rules.add(Rule(on="status", do=do))
+    fake.rules.add(asked("status", do))
     async with opened(url) as provider:
         operation = await provider.submit(ORDER)
         fake.clock.advance(100)

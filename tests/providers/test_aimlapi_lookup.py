@@ -12,7 +12,7 @@ from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.base import Finds, Indeterminate, Misconfigured, ProviderError, Sent, Succeeded, Transient
 from tests.providers.test_aimlapi import CENT, ORDER
 from tests.upstreams.aimlapi import KEY, FakeAimlApi
-from tests.upstreams.behaviour import Do, Rule, accept_then, answer, cut, drip, fail, garbage, html
+from tests.upstreams.behaviour import Do, Rule, accept_then, answer, asked, cut, drip, fail, garbage, html
 from tests.upstreams.running import run
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def page(*rows: Any, more: bool = False) -> Do:
 
 
 async def find(fake: FakeAimlApi, url: str, *answers: Do) -> Operation | None:
-    fake.rules.add(*(Rule(on="list", do=each) for each in answers))
+    fake.rules.add(*(asked("list", each) for each in answers))
     async with opened(url) as provider:
         return await provider.find_submission(sent(fake))
 

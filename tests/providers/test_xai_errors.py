@@ -9,7 +9,7 @@ import pytest
 
 from app.providers.base import Failed, Indeterminate, Misconfigured, ProviderError, Rejected, Succeeded, Transient
 from tests.providers.test_xai import ORDER, Door, opened
-from tests.upstreams.behaviour import Do, Rule, accept_then, answer, cut, drip, garbage, half, hang, html
+from tests.upstreams.behaviour import Do, Rule, accept_then, answer, asked, cut, drip, garbage, half, hang, html
 from tests.upstreams.running import run
 from tests.upstreams.xai import KEY, FakeXai
 from tests.upstreams.xai_errors import INVALID, REJECTED, ZERO_RETENTION, error, rejected
@@ -212,7 +212,7 @@ POLLS: dict[str, tuple[Do, type[ProviderError]]] = {
 async def test_no_trouble_with_a_poll_ends_a_paid_job(
     do: Do, kind: type[ProviderError], fake: FakeXai, url: str
 ) -> None:
-    fake.rules.add(Rule(on="status", do=do))
+    fake.rules.add(asked("status", do))
     async with opened(url) as provider:
         operation = await provider.submit(ORDER)
         fake.clock.advance(100)

@@ -125,6 +125,11 @@ def cut(*, reset: bool = False, unread: bool = False) -> Do:
     return Do(kind="cut", reset=reset, unread=unread)
 
 
+def asked(on: On, do: Do) -> Rule:
+    """Make a rule for a GET: a cut comes twice, for a client may ask once more by itself (RFC 9110, section 9.2.2)."""
+    return Rule(on=on, do=do, times=2 if do.kind == "cut" else 1)
+
+
 def hang() -> Do:
     """Neither handle nor answer, until the client gives up."""
     return Do(kind="hang")

@@ -16,10 +16,8 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import httpx
-
 from app.domain.told import is_told
-from app.providers.base import Indeterminate, Transient
+from app.providers.base import Indeterminate, Unsent
 from app.providers.fal.addresses import BACKUPS, operation_of, submit_url, url_of, with_query
 from app.providers.fal.callbacks import Callbacks
 from app.providers.fal.doubts import Doubts, Unsure
@@ -164,8 +162,8 @@ class FalProvider:
         """Ask the queue; its backup host where no connection could be made, so that nothing was sent."""
         try:
             return await self._http.send(method, url, json_body=json_body, content=content, paid=paid)
-        except Transient as error:
-            if self._backup is None or not isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+        except Unsent:
+            if self._backup is None:
                 raise
         other = self._backup + url[len(self._queue) :]
         return await self._http.send(method, other, json_body=json_body, content=content, paid=paid)

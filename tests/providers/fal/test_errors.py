@@ -369,7 +369,7 @@ POLLS = [
 async def test_a_poll_that_goes_wrong(bench: Bench, call: Any, what: do.Do, expected: Any) -> None:
     async with bench.provider() as fal:
         operation = await fal.submit(ORDER)
-        bench.fake.rules.add(Rule(on=call, do=what))
+        bench.fake.rules.add(do.asked(call, what))
         if isinstance(expected, type):
             with pytest.raises(expected) as caught:
                 await fal.poll(operation)

@@ -67,7 +67,7 @@ def named(operation: Operation | None) -> object:
 
 
 async def find(bench: Bench, *answers: do.Do, given: Order = ORDER) -> Operation | None:
-    bench.fake.rules.add(*(Rule(on="list", do=answer) for answer in answers))
+    bench.fake.rules.add(*(do.asked("list", answer) for answer in answers))
     async with bench.provider() as fal:
         return await fal.find_submission(sent(given))
 

@@ -93,7 +93,7 @@ async def test_an_odd_answer_to_a_job_that_still_runs_is_not_its_end(odd: object
 async def test_a_result_that_cannot_be_had_for_the_moment_is_asked_for_again(bench: Bench, passing: do.Do) -> None:
     async with bench.provider() as fal:
         operation = told(await fal.submit(ORDER))
-        bench.fake.rules.add(Rule(on="result", do=passing))
+        bench.fake.rules.add(do.asked("result", passing))
         with pytest.raises(Transient):
             await fal.poll(operation)
         assert isinstance(await fal.poll(operation), Succeeded)
