@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TRIES = 4
 _LONGEST_WAIT = 60.0  # seconds; a minute is what requests per minute are counted by
+_STOP = "x-should-retry"
 _AGAIN = frozenset({409, 429, 500, 502, 503, 504})  # with an idempotency key, nothing is paid twice by that
 
 
@@ -52,23 +53,22 @@ class Order:
     def _patiently(self, http: httpx.Client, *, dry_run: bool) -> httpx.Response:
         import httpx
 
-        left = _TRIES
+        number = 0
         while True:
-            left -= 1
-            pause = 2.0 ** (_TRIES - left - 1)  # seconds
+            number += 1
+            pause = 2.0 ** (number - 1)  # seconds
             try:
                 answer = self._once(http, dry_run=dry_run)
-                if answer.status_code not in _AGAIN or not left:
+                if answer.status_code not in _AGAIN or number == _TRIES or answer.headers.get(_STOP) == "false":
                     return answer
-                pause = min(float(answer.headers.get("retry-after", pause)), _LONGEST_WAIT)
-                reason = _said(answer)
-            except httpx.ConnectError:
-                raise  # it did not leave
+                pause, reason = _pause(answer, pause), _said(answer)
             except httpx.TransportError as error:
+                if number == 1 and isinstance(error, httpx.ConnectError):
+                    raise  # nothing has left
                 reason = str(error) or type(error).__name__
-                if not left:
-                    again = "" if dry_run else self._again
-                    fail(f"no answer: {reason}. {again}", code="gateway_unreachable", status=UNREACHABLE)
+                if number == _TRIES:
+                    again = "" if dry_run else f" {self._again}"
+                    fail(f"no answer: {reason}.{again}", code="gateway_unreachable", status=UNREACHABLE)
             note(f"{reason} Trying again in {pause:g} s.")
             time.sleep(pause)
 
@@ -122,6 +122,12 @@ def _leaves(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
 
 def _text(leaf: object) -> str:
     return leaf if isinstance(leaf, str) else json.dumps(leaf)
+
+
+def _pause(answer: httpx.Response, otherwise: float) -> float:
+    """Read for how many seconds to wait; a proxy may name a date instead."""
+    told = answer.headers.get("retry-after", "")
+    return min(float(told), _LONGEST_WAIT) if told.isdecimal() else otherwise
 
 
 def _said(answer: httpx.Response) -> str:

@@ -89,14 +89,19 @@ def test_a_refusal_is_said_in_the_gateways_words(
 
 
 @contextmanager
-def something_else(status: int) -> Iterator[str]:
+def something_else(status: int, **headers: str) -> Iterator[str]:
     """Serve what is no gateway."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
             self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
             self.wfile.write(b"<h1>Welcome</h1>")
+
+        do_POST = do_GET  # noqa: N815 - the base's own name
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
@@ -114,6 +119,26 @@ def test_what_is_no_gateway_is_named_rather_than_shown(run: Run, status: int) ->
     assert result.exit_code == 3
     assert json.loads(result.stdout)["error"]["code"] == "not_a_gateway"
     assert url in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, [1, 2, 4]),
+        ({"Retry_After": "7"}, [7, 7, 7]),
+        ({"Retry_After": "99999"}, [60, 60, 60]),
+        ({"Retry_After": "Fri, 20 Nov 2026 15:00:00 GMT"}, [1, 2, 4]),
+        ({"x_should_retry": "false"}, []),
+    ],
+)
+def test_a_refusal_for_the_moment_is_waited_out_as_long_as_it_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], expected: list[float]
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("app.cli.order.time.sleep", pauses.append)
+    with something_else(503, **headers) as url:
+        result = run("generate", "a boat", "--base-url", url)
+    assert (result.exit_code, pauses) == (3, expected)
 
 
 def test_a_wrong_setting_and_a_wrong_option_are_told_apart(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
