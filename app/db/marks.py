@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select, union
+from sqlalchemy import select
 
-from app.db.tables import BY_TIME, OutputRow, VideoRow
-from app.domain.jobs import LIVE
+from app.db.tables import OutputRow, VideoRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
-    from sqlalchemy.orm import InstrumentedAttribute
 
     from app.db.videos import Video
 
@@ -46,36 +43,11 @@ def mark_of(video: Video) -> Mark:
     return Mark(video.row.status, video.row.progress, outputs)
 
 
-class Seen(NamedTuple):
-    """Whose video it is, and its mark; None where it was deleted."""
-
-    owner: str
-    mark: Mark | None
-
-
-async def read_marks(session: AsyncSession, video_ids: Collection[str]) -> dict[str, Seen]:
-    """Look at some videos, whoever owns them."""
-    return await _look(session, VideoRow.id.in_(_padded(sorted(video_ids))))
-
-
-async def read_recent(session: AsyncSession, owners: Collection[str] | None, since: float) -> dict[str, Seen]:
-    """Look at these owners' videos (None: everybody's) that are pending, or were made or deleted at or after `since`.
-
-    That is what may have changed; videos that were pending before and are not among them have ended, or were deleted.
-    """
-    live = select(OutputRow.video_id).where(OutputRow.state.in_(sorted(LIVE)), *_of(OutputRow.owner, owners))
-    made_at = BY_TIME if owners is None else VideoRow.created_at
-    made = select(VideoRow.id).where(made_at >= since, *_of(VideoRow.owner, owners))
-    deleted = select(VideoRow.id).where(VideoRow.deleted_at >= since, *_of(VideoRow.owner, owners))
-    return await _look(session, VideoRow.id.in_(union(live, made, deleted)))
-
-
-async def _look(session: AsyncSession, which: ColumnElement[bool]) -> dict[str, Seen]:
+async def read_marks(session: AsyncSession, video_ids: Collection[str]) -> dict[str, Mark]:
+    """Read the marks of videos; those that were deleted have none."""
     rows = await session.execute(
         select(
             VideoRow.id,
-            VideoRow.owner,
-            VideoRow.deleted_at,
             VideoRow.status,
             VideoRow.progress,
             OutputRow.state,
@@ -83,19 +55,14 @@ async def _look(session: AsyncSession, which: ColumnElement[bool]) -> dict[str, 
             OutputRow.provider,
         )
         .join(OutputRow, OutputRow.video_id == VideoRow.id)
-        .where(which)
+        .where(VideoRow.id.in_(_padded(sorted(video_ids))), VideoRow.deleted_at.is_(None))
         .order_by(VideoRow.id, OutputRow.index)
     )
-    seen: dict[str, Seen] = {}
-    for video_id, owner, deleted_at, status, progress, state, done, provider in rows:
-        known = seen[video_id].mark if video_id in seen else None
-        outputs = (*(known.outputs if known else ()), (str(state), done, provider))
-        seen[video_id] = Seen(owner, None if deleted_at is not None else Mark(status, progress, outputs))
-    return seen
-
-
-def _of(column: InstrumentedAttribute[str], owners: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
-    return () if owners is None else (column.in_(_padded(sorted(owners))),)
+    marks: dict[str, Mark] = {}
+    for video_id, status, progress, state, done, provider in rows:
+        known = marks[video_id].outputs if video_id in marks else ()
+        marks[video_id] = Mark(status, progress, (*known, (str(state), done, provider)))
+    return marks
 
 
 def _padded(ids: list[str]) -> list[str]:

@@ -205,10 +205,10 @@ class Feed:
         if not video_ids:
             return
         async with self._database.read() as session:
-            seen = await read_marks(session, video_ids)
+            marks = await read_marks(session, video_ids)
         for video_id in video_ids:
             for watch in self._watches.get(video_id, ()):
-                watch.hear(seen[video_id].mark if video_id in seen else None)
+                watch.hear(marks.get(video_id))
 
 
 def _drop(places: dict[str, set[T]], name: str, who: T) -> None:

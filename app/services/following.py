@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db import videos
-from app.db.marks import Seen, mark_of, read_marks, read_recent
 from app.db.session import DatabaseUnavailable
+from app.db.sightings import DELETED, look_around, look_at, sighting_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from app.db.marks import Mark
     from app.db.session import Database
+    from app.db.sightings import Sighting
     from app.db.videos import Video
     from app.services.feed import Feed
 
@@ -87,8 +87,8 @@ class Following:
         self._feed = feed
         self._period = _LOOK_SECONDS if database.shared else _LOOK_ALONE_SECONDS
         self._followers: set[Follower] = set()
-        self._pending: dict[str, Seen] = {}
-        self._ended: OrderedDict[str, Mark | None] = OrderedDict()
+        self._pending: dict[str, Sighting] = {}
+        self._ended: OrderedDict[str, Sighting] = OrderedDict()
         self._since: float | None = None
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
@@ -171,11 +171,11 @@ class Following:
                 seen, named = {}, heard
                 if around:
                     since = began - _LATE_SECONDS if self._since is None else self._since
-                    seen = await read_recent(session, owners, since)
+                    seen = await look_around(session, owners, since)
                     self._pending = _of(owners, self._pending)  # some may not be followed any more
                     named = (heard | self._pending.keys()) - seen.keys()
                 for some in _parts(sorted(named)):
-                    seen |= await read_marks(session, some)
+                    seen |= await look_at(session, some)
                 await self._tell(session, _of(owners, seen))
         except BaseException:
             self._changed |= heard
@@ -189,40 +189,37 @@ class Following:
         followed = frozenset(follower.whose for follower in self._followers)
         return None if None in followed else frozenset(owner for owner in followed if owner is not None)
 
-    async def _tell(self, session: AsyncSession, seen: dict[str, Seen]) -> None:
+    async def _tell(self, session: AsyncSession, seen: dict[str, Sighting]) -> None:
         """Tell of every video that is not as it was when it was seen last; all of them are read with two queries."""
         news = {name: one for name, one in seen.items() if self._is_news(name, one)}
         told = {owner: self._followers_of(owner) for owner in {one.owner for one in news.values()}}
         found: dict[str, Video] = {}
-        for some in _parts([name for name, one in news.items() if one.mark and told[one.owner]]):
+        for some in _parts([name for name, one in news.items() if one.end != DELETED and told[one.owner]]):
             found |= {video.row.id: video for video in await videos.get_all(session, some)}
         for name, one in news.items():
             video = found.get(name)
             for follower in told[one.owner]:
                 follower.hear(name, video)
-            self._remember(name, Seen(one.owner, mark_of(video)) if video else one)
+            self._remember(name, sighting_of(video) if video else one)
 
     def _followers_of(self, owner: str) -> list[Follower]:
         return [each for each in self._followers if each.begun and each.whose in (None, owner)]
 
-    def _is_news(self, video_id: str, seen: Seen) -> bool:
-        if video_id in self._ended:
-            return self._ended[video_id] != seen.mark
-        known = self._pending.get(video_id)
-        return known is None or known.mark != seen.mark
+    def _is_news(self, video_id: str, seen: Sighting) -> bool:
+        return seen != (self._ended.get(video_id) or self._pending.get(video_id))
 
-    def _remember(self, video_id: str, seen: Seen) -> None:
+    def _remember(self, video_id: str, seen: Sighting) -> None:
         self._pending.pop(video_id, None)
         self._ended.pop(video_id, None)
-        if seen.mark and not seen.mark.ended:
+        if seen.end is None:
             self._pending[video_id] = seen
             return
-        self._ended[video_id] = seen.mark
+        self._ended[video_id] = seen
         if len(self._ended) > _MOST_ENDED:
             self._ended.popitem(last=False)
 
 
-def _of(owners: frozenset[str] | None, seen: dict[str, Seen]) -> dict[str, Seen]:
+def _of(owners: frozenset[str] | None, seen: dict[str, Sighting]) -> dict[str, Sighting]:
     return seen if owners is None else {name: one for name, one in seen.items() if one.owner in owners}
 
 

@@ -118,7 +118,12 @@ async def test_what_another_process_does_is_found_by_looking(bench: Bench) -> No
 
         await bench.database.write(create)
         assert status_of((await next_news(follower))["video_far"]) == "queued"
-        await elsewhere(bench, update(VideoRow).values(status="in_progress", progress=40))
+        moves = {"progress": 40}
+        await elsewhere(
+            bench,
+            update(OutputRow).values(state=State.RUNNING, **moves),
+            update(VideoRow).values(status="in_progress", **moves),
+        )
         told = (await next_news(follower))["video_far"]
         assert told is not None
         assert (told.row.status, told.row.progress, len(told.outputs)) == ("in_progress", 40, 1)
@@ -246,8 +251,8 @@ async def test_a_database_that_fails_for_a_while_loses_no_news(bench: Bench, mon
             raise DatabaseUnavailable("it is away")
 
         with monkeypatch.context() as patch:
-            patch.setattr(following, "read_recent", fail)
-            patch.setattr(following, "read_marks", fail)
+            patch.setattr(following, "look_around", fail)
+            patch.setattr(following, "look_at", fail)
             await bench.videos.cancel(OWNER, video_id)
             await asyncio.wait_for(failed.wait(), PATIENCE)
         assert status_of((await next_news(follower))[video_id]) == "failed"

@@ -84,8 +84,8 @@ export function filterForm(query, onChange) {
 }
 
 // The filters as /v1/videos takes them; days are the reader's own.
-export function asQuery({ from, to, ...others }) {
-  return { ...others, created_after: midnight(from), created_before: midnight(to, DAY) };
+export function asQuery({ prompt, status, model, provider, key_id, from, to }) {
+  return { prompt, status, model, provider, key_id, created_after: midnight(from), created_before: midnight(to, DAY) };
 }
 
 function midnight(day, later = 0) {

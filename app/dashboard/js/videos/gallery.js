@@ -18,8 +18,8 @@ export function galleryView(where, signal) {
   const grid = h("ul", { class: "gallery", "aria-label": "Videos" });
   const told = h("div", { class: "muted", role: "status" }, "Loading …");
   const more = h("button", { type: "button", hidden: true, onclick: () => loadMore() }, "Show more");
-  const naming = keyNames(signal).then((known) => (names = known)).catch(() => {}); // ids do, too
   let names = new Map();
+  const naming = keyNames(signal).then((known) => (names = known)).catch(() => {}); // ids do, too
   let filters = Object.fromEntries(where.query);
   let last = null;
   let time = 0;
