@@ -1,19 +1,25 @@
-"""Be a child process that does one piece of media work; `app.children` is the parent's side, and says how they speak.
+"""Be a child process that does one piece of media work, or the server that forks such children.
+
+`app.children` is the parent's side, and says how they speak.
 
 Every file that comes or goes starts such a process, so this imports little: asyncio alone would be a third of a start.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import signal
+import socket
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from app.domain.plain import Json
 
@@ -51,6 +57,44 @@ def main(work: Work) -> None:
     except ChildError as error:
         tell({"error": {"code": error.code, "message": error.message}})
     os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
+
+
+def serve(works: Mapping[str, Work]) -> None:
+    """Be a fork server: for every connection that comes on stdin, fork a child which does the work that it names.
+
+    The server touches no file itself, so that no child can see what another's bytes have done. It ends with its parent.
+    """
+    signal.signal(signal.SIGCHLD, _bury)
+    gc.freeze()  # a collection in a child would copy what they share
+    parent = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    while True:
+        _, connections, _, _ = socket.recv_fds(parent, 1, 1)
+        if not connections:
+            os._exit(0)
+        if os.fork() == 0:
+            parent.close()
+            _be_forked(connections[0], works)
+        os.close(connections[0])
+
+
+def _bury(*_: object) -> None:
+    """Take note of the children that have ended, so that they go and their time counts as this process's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _be_forked(connection: int, works: Mapping[str, Work]) -> None:
+    try:
+        for stream in (sys.stdin, sys.stdout):
+            os.dup2(connection, stream.fileno())
+        os.close(connection)
+        _tell(sys.stdout, {"pid": os.getpid()})
+        main(works[sys.stdin.readline().strip()])
+    finally:
+        if failure := sys.exception():
+            sys.excepthook(type(failure), failure, failure.__traceback__)  # as at the end of any process
+        os._exit(1)
 
 
 def _tell(answers: TextIO, message: dict[str, Json]) -> None:

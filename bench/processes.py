@@ -41,6 +41,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / _TICKS
 
 
+def family_seconds(pid: int) -> float:
+    """Return those of a process and of its children that run still, too."""
+    alive = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    return cpu_seconds(pid) + sum(map(cpu_seconds, alive))
+
+
 def rss_mib(pid: int) -> float:
     """Return the resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])

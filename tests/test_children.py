@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -16,7 +17,7 @@ from app import children
 from app.child import ChildError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 WORK = """
@@ -26,8 +27,16 @@ from app.child import ChildError, main
 def work(request, tell):
     {body}
 
-main(work)
+if __name__ == "__main__":
+    main(work)
 """
+SERVER = """
+import {name}
+from app.child import serve
+
+serve({{"{name}": {name}.work}})
+"""
+Run: TypeAlias = "Callable[..., Awaitable[dict[str, Any]]]"
 
 
 @pytest.fixture
@@ -43,15 +52,41 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], st
     return write
 
 
-async def test_a_child_gets_the_request_and_its_result_comes_back(child: Callable[[str], str]) -> None:
+@pytest.fixture(params=["started", "forked"])
+async def run(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Run]:
+    """Run a child as `children.run` does: in a process that is started for it, or as a fork of a server."""
+    if request.param == "started":
+        yield children.run
+        return
+    server = children.ForkServer("some_server")
+
+    async def forked(module: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
+        (tmp_path / "some_server.py").write_text(SERVER.format(name=module))
+        await running(server)
+        monkeypatch.setattr(children, "_start", None)
+        return await children.run(module, request, server=server, **more)
+
+    yield forked
+    await server.close()
+
+
+async def running(server: children.ForkServer) -> None:
+    """Have a server run."""
+    server.expect()
+    async with asyncio.timeout(30):
+        while vars(server)["_socket"] is None:
+            await asyncio.sleep(0)
+
+
+async def test_a_child_gets_the_request_and_its_result_comes_back(child: Callable[[str], str], run: Run) -> None:
     module = child("return {'twice': request['number'] * 2, 'text': request['text']}")
-    assert await children.run(module, {"number": 21, "text": "naïve\n✓"}) == {"twice": 42, "text": "naïve\n✓"}
+    assert await run(module, {"number": 21, "text": "naïve\n✓"}) == {"twice": 42, "text": "naïve\n✓"}
 
 
-async def test_messages_arrive_in_order_before_the_result(child: Callable[[str], str]) -> None:
+async def test_messages_arrive_in_order_before_the_result(child: Callable[[str], str], run: Run) -> None:
     told: list[dict[str, Any]] = []
     module = child("for step in range(3): tell({'step': step})\nreturn {}")
-    await children.run(module, {}, on_message=told.append)
+    await run(module, {}, on_message=told.append)
     assert told == [{"step": 0}, {"step": 1}, {"step": 2}]
 
 
@@ -67,10 +102,10 @@ async def test_messages_arrive_in_order_before_the_result(child: Callable[[str],
     ],
 )
 async def test_a_child_that_refuses_or_dies_is_an_error_with_its_code(
-    child: Callable[[str], str], body: str, code: str
+    child: Callable[[str], str], run: Run, body: str, code: str
 ) -> None:
     with pytest.raises(ChildError) as caught:
-        await children.run(child(body), {})
+        await run(child(body), {})
     assert caught.value.code == code
 
 
@@ -81,81 +116,125 @@ async def test_half_a_message_is_a_crash(child: Callable[[str], str], tmp_path: 
         await children.run(module, {})
 
 
-async def test_what_a_library_prints_is_not_taken_for_an_answer(child: Callable[[str], str]) -> None:
+async def test_what_a_library_prints_is_not_taken_for_an_answer(child: Callable[[str], str], run: Run) -> None:
     module = child("""
         print('noise')
         os.write(1, b'{"result": {"forged": true}}\\n')
         return {'real': True}
     """)
-    assert await children.run(module, {}) == {"real": True}
+    assert await run(module, {}) == {"real": True}
 
 
-async def test_a_child_that_takes_too_long_is_killed(child: Callable[[str], str], tmp_path: Path) -> None:
+async def test_a_child_that_takes_too_long_is_killed(child: Callable[[str], str], run: Run, tmp_path: Path) -> None:
     module = child("open(request['mark'], 'w').write(str(os.getpid()))\ntime.sleep(60)")
     mark = tmp_path / "pid"
     with pytest.raises(ChildError, match="longer than 1 s") as caught:
-        await children.run(module, {"mark": str(mark)}, timeout=1)
+        await run(module, {"mark": str(mark)}, timeout=1)
     assert caught.value.code == "timeout"
-    assert not _lives(int(mark.read_text()))
+    await _gone(int(mark.read_text()), run)
 
 
-async def test_cancelling_kills_the_child(child: Callable[[str], str]) -> None:
+async def test_cancelling_kills_the_child(child: Callable[[str], str], run: Run) -> None:
     pid = asyncio.get_running_loop().create_future()
     module = child("tell({'pid': os.getpid()})\ntime.sleep(60)")
-    running = asyncio.create_task(
-        children.run(module, {}, on_message=lambda message: pid.set_result(message["pid"])),
-    )
+    under_way = asyncio.ensure_future(run(module, {}, on_message=lambda message: pid.set_result(message["pid"])))
     number = await pid
-    running.cancel()
+    under_way.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await running
-    assert not _lives(number)
+        await under_way
+    await _gone(number, run)
 
 
-async def test_cancelling_again_while_the_child_is_being_killed_still_sees_it_gone(child: Callable[[str], str]) -> None:
+async def test_cancelling_again_while_the_child_is_being_killed_still_sees_it_gone(
+    child: Callable[[str], str], run: Run
+) -> None:
     pid = asyncio.get_running_loop().create_future()
     module = child("tell({'pid': os.getpid()})\ntime.sleep(60)")
-    running = asyncio.create_task(
-        children.run(module, {}, on_message=lambda message: pid.set_result(message["pid"])),
-    )
+    under_way = asyncio.ensure_future(run(module, {}, on_message=lambda message: pid.set_result(message["pid"])))
     number = await pid
-    running.cancel()
+    under_way.cancel()
     await asyncio.sleep(0)  # it kills the child, and waits
-    running.cancel()
+    under_way.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await running
-    with pytest.raises(ProcessLookupError):
-        os.kill(number, 0)
+        await under_way
+    await _gone(number, run)
 
 
-def test_a_killed_parent_leaves_no_child_behind(child: Callable[[str], str], tmp_path: Path) -> None:
-    module = child("tell({'pid': os.getpid()})\ntime.sleep(60)")
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_killed_parent_leaves_no_child_behind(child: Callable[[str], str], tmp_path: Path, *, forked: bool) -> None:
+    module = child("tell({'pids': [os.getpid(), request['forked'] and os.getppid()]})\ntime.sleep(60)")
+    (tmp_path / "some_server.py").write_text(SERVER.format(name=module))
     program = f"""
 import asyncio
 from app import children
-vars(children)["_ENVIRONMENT"]["PYTHONPATH"] = {str(tmp_path)!r}
-asyncio.run(children.run({module!r}, {{}}, on_message=lambda message: print(message["pid"], flush=True)))
+
+async def main():
+    vars(children)["_ENVIRONMENT"]["PYTHONPATH"] = {str(tmp_path)!r}
+    server = children.ForkServer("some_server")
+    if {forked}:
+        server.expect()
+        await asyncio.sleep(0)
+    told = lambda message: print(*filter(None, message["pids"]), flush=True)
+    await children.run({module!r}, {{"forked": {forked}}}, on_message=told, server=server)
+
+asyncio.run(main())
 """
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     try:
         assert parent.stdout is not None
         with parent.stdout as answers:
-            number = int(answers.readline())
+            numbers = [int(number) for number in answers.readline().split()]
     finally:
         parent.kill()
         parent.wait()
     deadline = time.monotonic() + 10
-    while _lives(number) and time.monotonic() < deadline:
+    while any(map(_lives, numbers)) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not _lives(number)
+    assert (len(numbers), [*filter(_lives, numbers)]) == (1 + forked, [])
+
+
+async def test_a_fork_server_that_was_killed_is_done_without_and_started_again(
+    child: Callable[[str], str], tmp_path: Path
+) -> None:
+    module = child("return {'parent': os.getppid()}")
+    (tmp_path / "some_server.py").write_text(SERVER.format(name=module))
+    server = children.ForkServer("some_server")
+    await running(server)
+    first = (await children.run(module, {}, server=server))["parent"]
+    os.kill(int(str(first)), signal.SIGKILL)
+    assert (await children.run(module, {}, server=server))["parent"] == os.getpid()
+    async with asyncio.timeout(30):
+        while vars(server)["_socket"] is not None:
+            await asyncio.sleep(0.01)
+    await running(server)
+    assert (await children.run(module, {}, server=server))["parent"] not in (first, os.getpid())
+    await server.close()
+
+
+async def test_a_fork_server_goes_when_no_work_is_expected_any_more(
+    child: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "_IDLE_SECONDS", 1.0)
+    module = child("return {'parent': os.getppid()}")
+    (tmp_path / "some_server.py").write_text(SERVER.format(name=module))
+    server = children.ForkServer("some_server")
+    parent = os.getpid()
+    while parent == os.getpid():  # on a slow machine it is gone before it has loaded
+        await running(server)
+        parent = int(str((await children.run(module, {}, server=server))["parent"]))
+    async with asyncio.timeout(30):
+        while _lives(parent):
+            await asyncio.sleep(0.01)
+    assert (await children.run(module, {}, server=server))["parent"] == os.getpid()
+    await server.close()
 
 
 async def test_the_child_does_not_see_the_environment_of_the_gateway(
-    child: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    child: Callable[[str], str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELGATE_FAL_KEY", "canary")
     module = child("return {'names': sorted(os.environ)}")
-    names = (await children.run(module, {}))["names"]
+    names = (await run(module, {}))["names"]
     assert isinstance(names, list)
     assert "REELGATE_FAL_KEY" not in names
 
@@ -167,6 +246,17 @@ async def test_the_working_directory_is_no_place_to_import_from(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ChildError):
         await children.run("planted_module", {})
+
+
+async def _gone(pid: int, run: Run) -> None:
+    """Check that a child is gone: one of ours was waited for, a fork was seen to let go of everything it had."""
+    if run is not children.run:
+        async with asyncio.timeout(10):
+            while _lives(pid):
+                await asyncio.sleep(0.01)
+        return
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def _lives(pid: int) -> bool:

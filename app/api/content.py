@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from dataclasses import dataclass
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import Field
 
-from app.api import docs
+from app.api import docs, measured
 from app.api.deps import Gateway, Services, recognise
 from app.api.queries import DIGITS
 from app.db import videos
@@ -23,6 +25,8 @@ from app.media.errors import MediaError
 from app.media.store import CACHING, disposition
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from app.db.tables import OutputRow
     from app.media.store import StoredObject
 
@@ -35,6 +39,7 @@ _FILES: dict[Variant, tuple[str, str]] = {
     "thumbnail": ("thumbnail.webp", "image/webp"),
     "spritesheet": ("spritesheet.jpg", "image/jpeg"),
 }
+_DRAWING_SECONDS = 10.0  # for which a picture is waited for at most that is not drawn yet
 _DIRECT_SECONDS = 600  # for which a link into the bucket is good, at most
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 _DOC: dict[int | str, dict[str, Any]] = {
@@ -43,7 +48,12 @@ _DOC: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not modified."},
     307: {"description": "With REELGATE_MEDIA_REDIRECT: the file is in the bucket, at this address for ten minutes."},
     **docs.errors(
-        "video_not_found", "video_not_ready", "range_not_satisfiable", "invalid_value", "storage_unavailable"
+        "video_not_found",
+        "video_not_ready",
+        "not_found",
+        "range_not_satisfiable",
+        "invalid_value",
+        "storage_unavailable",
     ),
 }
 
@@ -63,16 +73,14 @@ async def get_content(
     signature: Annotated[str | None, Query(max_length=128)] = None,
 ) -> Response:
     """Download the video, its thumbnail (WebP) or its spritesheet (JPEG, 4x4 frames)."""
-    video = await _find(video_id, request, gateway, index, expires, signature)
-    if video.expired(gateway.links.clock()):
-        message = f"The files of video {video.row.id} have expired: `expires_at` has passed."
-        raise GatewayError("video_not_found", message, param="video_id")
-    output, key = _finished(video, index)
+    find = partial(_find, video_id, request, gateway, index, expires, signature)
     name, content_type = _FILES[variant]
-    try:
-        stored = await gateway.store.head(f"{key}/{name}")
-    except MediaError as error:
-        raise GatewayError("video_not_found", error.message, param="video_id") from error
+    video = await find()
+    output, key = _finished(video, index)
+    stored = await _head(gateway, f"{key}/{name}", wanted=variant == "video")
+    if stored is None:
+        video, stored = await _wait_for_picture(request, gateway, find, index, variant)
+        output, key = _finished(video, index)
     if gateway.store.direct:
         seconds = _seconds(video, expires if signature else None, gateway.links.clock())
         link = await gateway.store.link(f"{key}/{name}", "HEAD" if request.method == "HEAD" else "GET", seconds)
@@ -107,6 +115,16 @@ async def _find(
     video_id: str, request: Request, gateway: Gateway, index: int | None, expires: int | None, signature: str | None
 ) -> Video:
     """Find the video for the holder of a signed link, or for its owner."""
+    video = await _known_to(video_id, request, gateway, index, expires, signature)
+    if video.expired(gateway.links.clock()):
+        message = f"The files of video {video.row.id} have expired: `expires_at` has passed."
+        raise GatewayError("video_not_found", message, param="video_id")
+    return video
+
+
+async def _known_to(
+    video_id: str, request: Request, gateway: Gateway, index: int | None, expires: int | None, signature: str | None
+) -> Video:
     if signature is None:
         caller = await recognise(request, gateway)
         return await gateway.videos.get(caller.owner, video_id)
@@ -133,6 +151,47 @@ def _finished(video: Video, index: int | None) -> tuple[OutputRow, str]:
         message = f"Output {output.index} of video {video.row.id} {state}."
         raise GatewayError("video_not_ready", message, param="video_id")
     return output, output.media_key
+
+
+async def _head(gateway: Gateway, key: str, *, wanted: bool = True) -> StoredObject | None:
+    """Describe a stored file. One that is `wanted` and not there is a GatewayError video_not_found."""
+    try:
+        return await gateway.store.head(key)
+    except MediaError as error:
+        if wanted:
+            raise GatewayError("video_not_found", error.message, param="video_id") from error
+        return None
+
+
+async def _wait_for_picture(
+    request: Request, gateway: Gateway, find: Callable[[], Awaitable[Video]], index: int | None, variant: Variant
+) -> tuple[Video, StoredObject]:
+    """Return a picture of a finished output that is being drawn. Raises GatewayError video_not_ready, not_found."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _DRAWING_SECONDS
+    video = await find()
+    if gateway.feed.has_room(video.row.owner):
+        measured.held(request.scope)
+        with gateway.feed.watch(video.row.owner, video.row.id) as watch:
+            heard = True
+            while heard and not gateway.feed.closed:
+                video = await find()  # each look of the feed is news: the watch knows no mark
+                heard = _is_drawing(_finished(video, index)[0]) and await watch.news(until - loop.time())
+    output, key = _finished(video, index)
+    stored = await _head(gateway, f"{key}/{_FILES[variant][0]}", wanted=False)
+    if stored is not None:
+        return video, stored
+    if _is_drawing(output):
+        message = f"The {variant} of output {output.index} of video {video.row.id} is not drawn yet; ask again soon."
+        raise GatewayError("video_not_ready", message, param="variant", retry_after=1)
+    await _head(gateway, f"{key}/{_FILES['video'][0]}")
+    message = f"Output {output.index} of video {video.row.id} has no {variant}: none could be drawn of its film."
+    raise GatewayError("not_found", message, param="variant")
+
+
+def _is_drawing(output: OutputRow) -> bool:
+    """Say whether pictures of a finished output may still come: they are drawn before it is cleaned up."""
+    return output.cleanup
 
 
 def _seconds(video: Video, link_ends: int | None, now: float) -> int:

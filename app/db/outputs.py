@@ -44,10 +44,12 @@ _CHANGE = update(_OUTPUT).where(
 
 
 def _due(states: Collection[State] | None, claim: Claim) -> ColumnElement[bool]:
-    """Select the rows of a lane that nobody holds: by state, or (None) those that wait for cleanup."""
-    lane = OutputRow.cleanup.is_(True) if states is None else OutputRow.state.in_(sorted(states))
+    """Select the rows of a lane that nobody holds: by state, and of ended ones (None: any) those to be cleaned up."""
+    lane: list[ColumnElement[bool]] = [] if states is None else [OutputRow.state.in_(sorted(states))]
+    if states is None or not LIVE.issuperset(states):
+        lane.append(OutputRow.cleanup.is_(True))
     others = (OutputRow.owner.not_in(sorted(claim.spared)),) if claim.spared else ()
-    return and_(lane, LEASES.unheld(claim.now), *others)
+    return and_(*lane, LEASES.unheld(claim.now), *others)
 
 
 async def claim(session: AsyncSession, states: Collection[State] | None, claim: Claim) -> list[Job]:
@@ -208,14 +210,16 @@ async def book(session: AsyncSession, job: Job, cost: int | None, story: dict[st
     await settle(session, job.id, now)
 
 
-async def cleaned(session: AsyncSession, job: Job) -> None:
-    """Note that nothing of a terminal output is left to clean up."""
-    await session.execute(
+async def cleaned(session: AsyncSession, job: Job) -> bool:
+    """Note that nothing of a terminal output is left to clean up; False means that the row is no longer ours."""
+    will_change(session, job.video_id)  # whoever waits for pictures
+    result = await session.execute(
         update(OutputRow)
         .where(OutputRow.id == job.id, OutputRow.fence == job.fence)
         .values(cleanup=False, run_at=None, lease_owner=None, lease_until=None)
         .execution_options(synchronize_session=False)
     )
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,8 @@ async def leftovers(session: AsyncSession, job: Job) -> Leftovers:
 
 
 async def live_ids(session: AsyncSession) -> tuple[set[str], set[str]]:
-    """Return the ids of every output that has not ended, and of their videos."""
+    """Return the ids of outputs that have not ended or are to be cleaned up, and the videos of those that have not."""
     live = select(OutputRow.id, OutputRow.video_id).where(OutputRow.state.in_(sorted(LIVE)))
     rows = (await session.execute(live)).all()
-    return {row.id for row in rows}, {row.video_id for row in rows}
+    ended = await session.scalars(select(OutputRow.id).where(OutputRow.cleanup.is_(True)))
+    return {row.id for row in rows} | set(ended), {row.video_id for row in rows}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Some output is due now; some API key was made or revoked; links have another secret; "video:<id>": clients see another
-# state of that video.
+# Some output is due now; the name of a state: some output came into it; some API key was made or revoked; links have
+# another secret; "video:<id>": clients see another state of that video.
 News: TypeAlias = str
 _VIDEO = "video:"
 ALONE = "alone"  # in a session's info: nobody else writes meanwhile, so that there is nothing to lock

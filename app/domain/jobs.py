@@ -18,9 +18,9 @@ state under that fence. When it is not, someone else owns the row and the caller
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from app.domain import told
 
@@ -188,10 +188,18 @@ def pending(job: Job, progress: int | None, run_at: float, asked_at: float | Non
     return Transition(job, Released(run_at, values).values(), State.RUNNING)
 
 
-def rendered(job: Job, result: dict[str, Json], now: float) -> Transition:
-    """Move running → storing: the result is there and must be fetched."""
-    values = Released(now, {"result": result, "progress": max(job.progress, 99)}).values()
+def rendered(job: Job, result: dict[str, Json], now: float, *, held: bool = False) -> Transition:
+    """Move running → storing: the result is there and must be fetched; the lease is kept by whoever does it at once."""
+    found = {"result": result, "progress": max(job.progress, 99)}
+    values = {"run_at": now, **found} if held else Released(now, found).values()
     return Transition(job, values, State.STORING)
+
+
+def after(transition: Transition) -> Job:
+    """Return the output as an applied transition has left it, under the same fence."""
+    names = {each.name for each in fields(Job)}
+    changed: dict[str, Any] = {name: value for name, value in transition.values.items() if name in names}
+    return replace(transition.job, state=transition.to, **changed)
 
 
 def charged(job: Job, cost: int | None) -> int | None:

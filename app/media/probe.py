@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from app.children import ForkServer
     from app.domain.plain import Json
 
+FORK_SERVER = "app.media.fork_server"
+_VIDEO_CHILD, _PICTURES_CHILD = "app.media.video_child", "app.media.pictures_child"
 _WALL_SECONDS = 20.0
 _SLOWEST_READ = 10 << 20  # bytes per second of a disk: a large result is read to its end
 
-# Children at once. What clients send delays no result that was paid for, and one client's files no other client.
+# Children at once. What clients send delays no result that was paid for, and one client's files no other client;
+# pictures delay no result.
 _REQUESTS = Places(total=3, each=2)
-_RESULTS = Places(total=2, each=2)
+_RESULTS = Places(total=4, each=4)
+_DRAWINGS = Places(total=2, each=2)
 
 
 @dataclass(frozen=True)
@@ -77,29 +82,41 @@ async def inspect_video(path: Path) -> VideoFacts:
 
     It must be whole, show pictures that decode, have at most 4096 px a side and last at most 10 minutes.
     """
-    return _VIDEO_FACTS.validate_python(await _run("video", "app.media.video_child", {"path": str(path)}))
+    return _VIDEO_FACTS.validate_python(await _run("video", _VIDEO_CHILD, {"path": str(path)}))
 
 
-async def make_pictures(video: Path, folder: Path) -> Pictures:
+async def inspect_result(video: Path, server: ForkServer | None = None) -> VideoFacts:
+    """Do the same for a result, which may be large and then take longer. Raises FileNotFoundError, too."""
+    more = await _more_seconds(video)
+    request: dict[str, Json] = {"path": str(video), "cpu_seconds": CPU_SECONDS + int(more)}
+    return _VIDEO_FACTS.validate_python(await _run("video", _VIDEO_CHILD, request, _RESULTS, more, server))
+
+
+async def make_pictures(video: Path, folder: Path, server: ForkServer | None = None) -> Pictures:
     """Draw `thumbnail.webp` and `spritesheet.jpg` into the existing `folder`; a large video may take longer.
 
     Raises what `inspect_video` raises, and FileNotFoundError.
     """
     thumbnail, spritesheet = folder / "thumbnail.webp", folder / "spritesheet.jpg"
-    more = (await asyncio.to_thread(video.stat)).st_size / _SLOWEST_READ
+    more = await _more_seconds(video)
     request: dict[str, Json] = {
         "path": str(video),
         "thumbnail": str(thumbnail),
         "spritesheet": str(spritesheet),
         "cpu_seconds": CPU_SECONDS + int(more),
     }
-    facts = _VIDEO_FACTS.validate_python(await _run("video", "app.media.pictures_child", request, _RESULTS, more))
+    facts = _VIDEO_FACTS.validate_python(await _run("video", _PICTURES_CHILD, request, _DRAWINGS, more, server))
     return Pictures(facts, thumbnail, spritesheet)
 
 
 async def grab_frame(video: Path, target: Path) -> None:
     """Write the frame a third of the way in as a full-size PNG to `target`; raise what `inspect_video` raises."""
-    await _run("video", "app.media.pictures_child", {"path": str(video), "frame": str(target)})
+    await _run("video", _PICTURES_CHILD, {"path": str(video), "frame": str(target)})
+
+
+async def _more_seconds(video: Path) -> float:
+    """Return how much longer than other files a large one may take."""
+    return (await asyncio.to_thread(video.stat)).st_size / _SLOWEST_READ
 
 
 async def _run(
@@ -108,10 +125,11 @@ async def _run(
     request: Mapping[str, Json],
     places: Places = _REQUESTS,
     more: float = 0,
+    server: ForkServer | None = None,
 ) -> dict[str, Json]:
     async with places.place():
         try:
-            return await children.run(module, request, timeout=_WALL_SECONDS + more)
+            return await children.run(module, request, timeout=_WALL_SECONDS + more, server=server)
         except ChildError as error:
             code: Literal["invalid_image", "invalid_video"] = "invalid_image" if kind == "image" else "invalid_video"
             if error.code == code:

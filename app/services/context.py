@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -16,7 +17,6 @@ from app.services.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,7 +99,7 @@ class Context:
     def log(self, job: Job, to: State, *, applied: bool, **facts: object) -> None:
         """Tell in one line what happened to which job; a poll that found nothing new is not worth one."""
         if applied and to is not job.state:
-            self.database.tell("work")  # another lane has it now
+            self.database.tell(to)  # another lane has it now
             if to not in LIVE:
                 self.tally.ended(job.provider, _model(job), to if to is State.COMPLETED else facts.get("code"))
         if to is job.state and not facts.get("reason"):
@@ -118,6 +118,11 @@ class Context:
     def folder(self, job: Job) -> Path:
         """Return the output's scratch folder."""
         return self.scratch / job.id
+
+    def film(self, job: Job) -> Path:
+        """Return where a finished result lies on this machine, if it does."""
+        made = (job.result or {}).get("path")
+        return Path(str(made)) if made else self.folder(job) / "result.mp4"
 
 
 def _model(job: Job) -> Json:

@@ -1,4 +1,4 @@
-"""The cleanup lane: what a terminal output leaves behind, here and upstream.
+"""The cleanup lane: the pictures of a finished output, and what any leaves behind, here and upstream.
 
 A provider goes on with a job that we gave up, and charges for it, unless it can be cancelled in time. So a job that was
 cancelled or timed out is asked after until it has ended there too, and what it cost is booked. A submission that was
@@ -19,6 +19,7 @@ from app.domain.jobs import GIVEN_UP, UNKNOWN, State
 from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
 from app.services.asking import asking
 from app.services.attempts import entry
+from app.services.drawing import Drawing
 from app.services.looking import look_for
 from app.services.ordering import order_without_inputs
 from app.services.settling import Settling
@@ -26,6 +27,7 @@ from app.services.settling import Settling
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from app.children import ForkServer
     from app.domain.jobs import Job, Operation
     from app.providers.base import Provider
     from app.services.context import Context
@@ -41,23 +43,36 @@ class Ending:
     """What is done for outputs that have ended."""
 
     context: Context
+    forks: ForkServer | None = None
 
     async def clean_up(self, job: Job) -> None:
-        """Remove what a terminal output leaves behind: upstream work, scratch files, inputs, deleted media."""
+        """Draw a finished output's pictures; remove what any leaves: upstream work, scratch, inputs, deleted media."""
         context = self.context
-        shutil.rmtree(context.folder(job), ignore_errors=True)
         async with context.database.read() as session:
             left = await outputs.leftovers(session, job)
         if left.ended:
             await context.inputs.drop(job.video_id)
         expired = left.expires_at is not None and left.expires_at <= context.clock()
         kept = None if left.deleted or expired else left.media_key
+        if kept and job.state is State.COMPLETED and not await Drawing(context, self.forks).draw(job, kept):
+            await self._take_back(job, kept)
+            return
+        shutil.rmtree(context.folder(job), ignore_errors=True)
         await context.store.delete_prefix(f"videos/{job.video_id}/{job.index}", keep=partial(_stays, job, kept))
         wait = await self._settle(job) if job.state is State.FAILED else None
         if wait is None:
-            await context.database.write(partial(_cleaned, job=job, now=context.clock(), expired=expired))
+            ours = await context.database.write(partial(_cleaned, job=job, now=context.clock(), expired=expired))
+            if not ours and kept:
+                await self._take_back(job, kept)
         else:
             await context.apply(jobs.later(job, context.clock() + wait))
+
+    async def _take_back(self, job: Job, key: str) -> None:
+        """Remove what was drawn of an output that was deleted meanwhile: the cleanup after that may have passed."""
+        async with self.context.database.read() as session:
+            left = await outputs.leftovers(session, job)
+        if left.deleted or left.media_key is None:
+            await self.context.store.delete_prefix(key)
 
     async def _settle(self, job: Job) -> float | None:
         """Learn how a failed output ended upstream; return the seconds until it must be asked again, None for never."""
@@ -168,10 +183,11 @@ def _stays(job: Job, kept: str | None, fence: str) -> bool:
     return f"videos/{job.video_id}/{job.index}/{fence}" == kept or (fence.isdecimal() and int(fence) > job.fence)
 
 
-async def _cleaned(session: AsyncSession, *, job: Job, now: float, expired: bool) -> None:
-    """Note that nothing is left, and so nothing that might still cost."""
+async def _cleaned(session: AsyncSession, *, job: Job, now: float, expired: bool) -> bool:
+    """Note that nothing is left, and so nothing that might still cost; False means that the row is no longer ours."""
     if expired:
         await retention.media_gone(session, job)
-    await outputs.cleaned(session, job)
+    ours = await outputs.cleaned(session, job)
     if job.state is State.FAILED:
         await settlement.settle(session, job.id, now)
+    return ours

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app import tracing
+from app.children import ForkServer
 from app.db.leases import Claim
 from app.db.session import DatabaseUnavailable
 from app.domain.jobs import State
 from app.domain.webhooks import PER_OWNER
 from app.media.errors import StoreFault
+from app.media.probe import FORK_SERVER
 from app.media.shares import work_for
 from app.metrics import LANE_LAG_SECONDS, STEP_FAULTS
 from app.services import lanes
@@ -58,19 +60,22 @@ class Engine:
         self._database = context.database
         self._clock = context.clock
         self._submitting = Submitting(context)
-        self._ending = Ending(context)
-        self._polling = Polling(context)
+        self._forks = ForkServer(FORK_SERVER)
+        self._ending = Ending(context, self._forks)
+        self._polling = Polling(context, self._has_room)
         self._lease = lease
         self._owner = f"engine-{secrets.token_hex(4)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._store = output_lane("store", frozenset({State.STORING}), 4, Storing(context, self._forks).keep)
         self._lanes = (
             output_lane(
                 "submit", frozenset({State.QUEUED, State.SUBMITTING}), 32, self._submit, rest=0.01, shared=True
             ),
-            output_lane("poll", frozenset({State.RUNNING}), 64, self._polling.poll, rest=0.02),
-            output_lane("store", frozenset({State.STORING}), 4, Storing(context).keep),
-            output_lane("cleanup", None, 16, self._ending.clean_up),
+            output_lane("poll", frozenset({State.RUNNING}), 64, self._poll, rest=0.02),
+            self._store,
+            output_lane("draw", frozenset({State.COMPLETED}), 16, self._ending.clean_up),
+            output_lane("cleanup", frozenset({State.FAILED}), 16, self._ending.clean_up),
             delivery_lane(Delivering(context), 4 * PER_OWNER),
         )
 
@@ -80,6 +85,9 @@ class Engine:
             await self._database.write(partial(lanes.take_over, now=self._clock()))
             await self._ending.sweep(everything=True)
         self._database.listen("work", self.wake)
+        for lane in self._lanes:
+            for state in lane.after:
+                self._database.listen(state, lane.wake.set)
         self._tasks = [asyncio.create_task(self._run(lane), name=f"lane-{lane.name}") for lane in self._lanes]
         self._tasks.append(asyncio.create_task(self._keep_leases(), name="leases"))
         self._tasks.append(asyncio.create_task(self._sweep_forever(), name="sweeps"))
@@ -101,6 +109,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._forks.close()
         with contextlib.suppress(DatabaseUnavailable):  # then the leases run out
             await self._database.write(partial(lanes.release, owner=self._owner))
 
@@ -143,10 +152,13 @@ class Engine:
         claimed = await self._database.write(lambda session: lane.take(session, claim), brief=True)
         for work in claimed:
             LANE_LAG_SECONDS.labels(lane.name).observe(max(0.0, claim.now - (work.run_at or claim.now)))
-            task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")
-            lane.busy[task] = work
-            task.add_done_callback(partial(self._done, lane))
+            self._begin(lane, work)
         return 0.0 if claimed else _LONGEST_WAIT  # others took what was due, or it waits for what is under way
+
+    def _begin(self, lane: Lane, work: Work) -> None:
+        task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")
+        lane.busy[task] = work
+        task.add_done_callback(partial(self._done, lane))
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
         lane.busy.pop(task, None)
@@ -171,6 +183,9 @@ class Engine:
         """Count a fault that is not the job's, and give its row back until then."""
         span.fail(cause)
         STEP_FAULTS.labels(lane.name, cause).inc()
+        await self._give_back(lane, work, seconds)
+
+    async def _give_back(self, lane: Lane, work: Work, seconds: float) -> None:
         run_at = self._clock() + seconds
         with contextlib.suppress(Exception):  # then its lease runs out, and it is claimed again
             await self._database.write(lambda session: lane.leases.give_back(session, work, run_at))
@@ -203,6 +218,19 @@ class Engine:
     async def _submit(self, job: Job) -> None:
         deadline = time.monotonic() + self._lease * (1 - _LEASE_MARGIN)
         await self._submitting.submit(job, lambda: not self._stopping and time.monotonic() < deadline)
+
+    async def _poll(self, job: Job) -> None:
+        """Poll, and go on to store what there is at once: a claim of its own would cost a query and an fsync."""
+        self._forks.expect()
+        rendered = await self._polling.poll(job)
+        if rendered and self._has_room():
+            self._begin(self._store, rendered)
+        elif rendered:
+            await self._give_back(self._store, rendered, 0.0)
+
+    def _has_room(self) -> bool:
+        """Say whether a result would be stored at once."""
+        return not self._stopping and len(self._store.busy) < self._store.slots
 
     async def _keep_leases(self) -> None:
         """Renew the leases of steps that take long."""

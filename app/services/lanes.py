@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from app.db import deliveries, outputs, webhooks
 from app.db.leases import Claimed
+from app.domain.jobs import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -58,6 +59,7 @@ class Lane:
     take: Callable[[AsyncSession, Claim], Awaitable[Sequence[Work]]]
     slots: int
     step: Callable[[Any], Awaitable[None]]  # takes what `claim` gives
+    after: frozenset[State]  # an output that comes into one of these may be due here
     rest: float = 0.0
     shared: bool = False
     busy: dict[asyncio.Task[None], Work] = field(default_factory=dict)  # a step under way and its row
@@ -76,27 +78,30 @@ class Lane:
 
 def output_lane(
     name: str,
-    states: frozenset[State] | None,
+    states: frozenset[State],
     slots: int,
     step: Callable[[Job], Awaitable[None]],
     *,
     rest: float = 0.0,
     shared: bool = False,
 ) -> Lane:
-    """Make a lane of outputs in these states, or (None) of those that wait for cleanup."""
-    return Lane(name, outputs.LEASES, partial(_next_due, states), partial(_claim, states), slots, step, rest, shared)
+    """Make a lane of outputs in these states; of those that have ended, it takes what waits for cleanup."""
+    due, take = partial(_next_due, states), partial(_claim, states)
+    return Lane(name, outputs.LEASES, due, take, slots, step, states, rest, shared)
 
 
 def delivery_lane(delivering: Delivering, slots: int) -> Lane:
     """Make the lane of webhooks."""
-    return Lane("deliver", deliveries.LEASES, deliveries.next_due, delivering.claim, slots, delivering.deliver)
+    return Lane(
+        "deliver", deliveries.LEASES, deliveries.next_due, delivering.claim, slots, delivering.deliver, TERMINAL
+    )
 
 
-async def _next_due(states: frozenset[State] | None, session: AsyncSession, claim: Claim) -> float | None:
+async def _next_due(states: frozenset[State], session: AsyncSession, claim: Claim) -> float | None:
     return await outputs.next_due(session, states, claim)
 
 
-async def _claim(states: frozenset[State] | None, session: AsyncSession, claim: Claim) -> list[Job]:
+async def _claim(states: frozenset[State], session: AsyncSession, claim: Claim) -> list[Job]:
     return await outputs.claim(session, states, claim)
 
 

@@ -15,6 +15,8 @@ from app.services.attempts import entry, final_code, offer_of, onward
 from app.services.watching import Watching
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.domain.jobs import Job
     from app.domain.plain import Json
     from app.services.context import Context
@@ -25,9 +27,10 @@ _OPERATOR_SECONDS = 30.0  # after a fault that only the operator can mend
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """One poll of one output."""
+    """One poll of one output. `room` says whether its result would be stored at once by whoever polls."""
 
     context: Context
+    room: Callable[[], bool] = lambda: False
     silences: dict[str, int] = field(default_factory=dict)  # polls without an answer, one after another, per output
     watching: Watching = field(init=False)
 
@@ -35,18 +38,21 @@ class Polling:
         """Watch from now on."""
         object.__setattr__(self, "watching", Watching(self.context))
 
-    async def poll(self, job: Job) -> None:
-        """Ask once and act on the answer. No answer, or a confused one, never ends a job that may be paid for."""
+    async def poll(self, job: Job) -> Job | None:
+        """Ask once and act on the answer. No answer, or a confused one, never ends a job that may be paid for.
+
+        A result that there is room for is returned, and is still ours.
+        """
         context = self.context
         provider = context.providers.get(job.provider)
         if provider is None:
             await self._excuse(job, _OPERATOR_SECONDS, ProviderError("provider not configured"))
-            return
+            return None
         if job.operation is None:
             raise RuntimeError(f"output {job.id} is running without an operation")
         if not self.watching.asks(job):
             await self._guess(job)
-            return
+            return None
         try:
             with asking(job.provider, "poll"):
                 answer = await provider.poll(job.operation)
@@ -54,14 +60,14 @@ class Polling:
             wait = error.retry_after if isinstance(error, Transient) else _OPERATOR_SECONDS
             self.silences[job.id] = times = self.silences.get(job.id, 0) + 1
             await self._excuse(job, max(wait, _SILENCE_SECONDS[min(times, len(_SILENCE_SECONDS)) - 1]), error)
-            return
+            return None
         self.silences.pop(job.id, None)
         if isinstance(answer, Pending):
             await self._wait(job, answer)
-        else:
-            await self._end(job, answer)
+            return None
+        return await self._end(job, answer)
 
-    async def _end(self, job: Job, answer: Succeeded | Failed) -> None:
+    async def _end(self, job: Job, answer: Succeeded | Failed) -> Job | None:
         context = self.context
         timely = self.watching.ended(job)
         match answer:
@@ -70,11 +76,15 @@ class Polling:
                     context.pace.record(job.provider, offer_of(job).endpoint, self._elapsed(job))
                 place = {"path": str(answer.path)} if answer.path else {"url": answer.url}
                 result: dict[str, Json] = {**place, "cost": answer.cost, "tries": 0}
-                await context.apply(jobs.rendered(job, result, context.clock()))
+                held = self.room()
+                rendered = jobs.rendered(job, result, context.clock(), held=held)
+                if await context.apply(rendered) and held:
+                    return jobs.after(rendered)
             case Failed():
                 await self._fail(job, answer)
             case _:
                 assert_never(answer)
+        return None
 
     async def _excuse(self, job: Job, wait: float, error: ProviderError) -> None:
         """Wait for a provider that does not answer: that time does not count against the job, but for a day."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain import jobs
@@ -12,17 +11,19 @@ from app.domain.jobs import Media
 from app.media.bucket import faults
 from app.media.errors import MediaError
 from app.media.fetch import TooLarge
-from app.media.probe import make_pictures
+from app.media.probe import inspect_result
 from app.services.asking import asking
 from app.services.attempts import entry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.children import ForkServer
     from app.domain.jobs import Job
     from app.domain.plain import Json
-    from app.media.probe import Pictures
+    from app.media.probe import VideoFacts
     from app.services.context import Context
 
-_RESULT = "result.mp4"
 _TRIES = 6
 _PATIENT_TRIES = 150  # of a server that has trouble: about a day
 _RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0, 600.0)  # between two tries to fetch a result
@@ -30,24 +31,24 @@ _RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0, 180.0, 600.0)  # between two tries to fe
 
 @dataclass(frozen=True, slots=True)
 class Storing:
-    """One step of the lane."""
+    """One step of the lane. With a fork server, results are looked at sooner."""
 
     context: Context
+    forks: ForkServer | None = None
 
     async def keep(self, job: Job) -> None:
-        """Copy a finished result into our own storage, with its pictures and facts.
+        """Copy a finished result into our own storage, with its facts. Its pictures are drawn after its end.
 
         It was paid for, so no deadline ends it: a step that fails is repeated, and only this step.
         """
         context = self.context
-        folder = context.folder(job)
-        folder.mkdir(parents=True, exist_ok=True)
+        context.folder(job).mkdir(parents=True, exist_ok=True)
+        key = f"videos/{job.video_id}/{job.index}/{job.fence}"
         try:
-            source = await self._source(job, folder)
-            pictures = await make_pictures(source, folder)
-            key = await self._put(job, source, pictures)
+            film = await self._fetched(job)
+            facts = await self._put(job, film, key)
         except MediaError as error:
-            (folder / _RESULT).unlink(missing_ok=True)  # fetched anew: this one may be broken
+            context.film(job).unlink(missing_ok=True)  # fetched anew: this one may be broken
             most = 1 if isinstance(error, TooLarge) else _PATIENT_TRIES if error.passing else _TRIES
             await self._repeat(job, error.message, most)
             return
@@ -55,34 +56,31 @@ class Storing:
             await self._repeat(job, "Its file is gone.", _TRIES)
             return
         story = entry(job, "completed", cost=_cost(job))
-        if not await context.apply(jobs.stored(job, _media(key, pictures, _cost(job)), context.clock(), story)):
+        if not await context.apply(jobs.stored(job, _media(key, facts, _cost(job)), context.clock(), story)):
             await context.store.delete_prefix(key)
 
-    async def _source(self, job: Job, folder: Path) -> Path:
+    async def _fetched(self, job: Job) -> Path:
         """Return the result as a file on this machine. A disk that is full is waited for: that is StoreFault."""
-        result = job.result or {}
-        if result.get("path"):
-            return Path(str(result["path"]))
-        target = folder / _RESULT
-        if not target.exists():  # fetched, and not stored, when the media store failed; links die
+        film, result = self.context.film(job), job.result or {}
+        if not result.get("path") and not film.exists():  # fetched, and not stored, when the store failed; links die
             with asking(job.provider, "download"), faults():
-                await self.context.downloads.fetch(str(result.get("url")), target, self.context.max_video_bytes)
-        return target
+                await self.context.downloads.fetch(str(result.get("url")), film, self.context.max_video_bytes)
+        return film
 
-    async def _put(self, job: Job, source: Path, pictures: Pictures) -> str:
-        """Store the files side by side, and return the key that theirs begin with. None is under way any more then."""
-        key, name = f"videos/{job.video_id}/{job.index}/{job.fence}", f"{job.video_id}-{job.index}"
-        put = self.context.store.put_file
-        failures = await asyncio.gather(
-            put(f"{key}/video.mp4", source, "video/mp4", f"{name}.mp4"),
-            put(f"{key}/thumbnail.webp", pictures.thumbnail, "image/webp", f"{name}.webp"),
-            put(f"{key}/spritesheet.jpg", pictures.spritesheet, "image/jpeg", f"{name}.jpg"),
+    async def _put(self, job: Job, film: Path, key: str) -> VideoFacts:
+        """Store the film while it is looked at; nothing stays of what is no video. None is under way any more then."""
+        store = self.context.store
+        facts, stored = await asyncio.gather(
+            inspect_result(film, self.forks),
+            store.put_file(f"{key}/video.mp4", film, "video/mp4", f"{job.video_id}-{job.index}.mp4"),
             return_exceptions=True,
         )
-        for failure in failures:
-            if failure is not None:
-                raise failure
-        return key
+        if isinstance(stored, BaseException):
+            raise stored
+        if isinstance(facts, BaseException):
+            await store.delete_prefix(key)
+            raise facts
+        return facts
 
     async def _repeat(self, job: Job, message: str, most: int) -> None:
         """Try again later, or give up when the result stays unusable."""
@@ -101,8 +99,7 @@ class Storing:
         await context.apply(replace(again, values=values), reason=f"download failed: {message}")
 
 
-def _media(key: str, pictures: Pictures, cost: int | None) -> Media:
-    facts = pictures.facts
+def _media(key: str, facts: VideoFacts, cost: int | None) -> Media:
     return Media(
         key=key,
         content_type=facts.content_type,

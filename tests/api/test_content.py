@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import re
 import sqlite3
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from app.media import probe
+from app.media.errors import MediaError
 from app.media.fetch import Fetcher
 from tests.serving import serve, settings_for
 
@@ -241,6 +246,80 @@ def test_a_video_that_is_not_finished_has_no_content_yet(gateway: Running) -> No
     failed = gateway.http.get(f"/v1/videos/{made['id']}/content")
     assert error_of(failed) == (404, "video_not_ready")
     assert failed.json()["error"]["message"].endswith("The video was cancelled.")
+
+
+@pytest.fixture
+def brush(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let no picture be drawn before this is set."""
+    allowed = threading.Event()
+
+    async def later(*arguments: Any) -> probe.Pictures:
+        while not allowed.is_set():
+            await asyncio.sleep(0.01)
+        return await probe.make_pictures(*arguments)
+
+    monkeypatch.setattr("app.services.drawing.make_pictures", later)
+    return allowed
+
+
+@pytest.mark.parametrize("variant", ["thumbnail", "spritesheet"])
+def test_a_picture_that_is_not_drawn_yet_is_waited_for(
+    start_gateway: Callable[..., Running], brush: threading.Event, variant: str
+) -> None:
+    gateway = start_gateway()
+    made = gateway.finished()
+    assert gateway.http.get(made["url"]).status_code == 200
+    with ThreadPoolExecutor() as pool:
+        picture = pool.submit(httpx.get, altered(made["url"], variant=variant), timeout=60)
+        while not gateway.app.state.gateway.feed.waiting:
+            assert not picture.done()
+            time.sleep(0.01)
+        brush.set()
+        answer = picture.result()
+    assert answer.status_code == 200
+    Image.open(io.BytesIO(answer.content)).load()
+
+
+@pytest.mark.usefixtures("brush")
+def test_a_picture_that_takes_too_long_is_asked_for_again(
+    start_gateway: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.content._DRAWING_SECONDS", 0.1)
+    gateway = start_gateway()
+    answer = gateway.http.get(altered(gateway.finished()["url"], variant="thumbnail"))
+    assert error_of(answer) == (404, "video_not_ready")
+    assert answer.headers["retry-after"] == "1"
+    assert "ask again" in answer.json()["error"]["message"]
+
+
+def test_a_delete_ends_the_wait_for_a_picture(start_gateway: Callable[..., Running], brush: threading.Event) -> None:
+    gateway = start_gateway()
+    made = gateway.finished()
+    with ThreadPoolExecutor() as pool:
+        picture = pool.submit(httpx.get, altered(made["url"], variant="thumbnail"), timeout=60)
+        while not gateway.app.state.gateway.feed.waiting:
+            assert not picture.done()
+            time.sleep(0.01)
+        gateway.http.delete(f"/v1/videos/{made['id']}")
+        answer = picture.result()
+    assert error_of(answer) == (404, "video_not_found")
+    assert not brush.is_set()
+
+
+def test_a_film_of_which_no_picture_can_be_drawn_says_so(
+    start_gateway: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: object) -> probe.Pictures:
+        raise MediaError("invalid_video", "The video could not be decoded.")
+
+    monkeypatch.setattr("app.services.drawing.make_pictures", fail)
+    monkeypatch.setattr("app.services.drawing._RETRY_SECONDS", ())
+    gateway = start_gateway()
+    made = gateway.finished()
+    answer = gateway.http.get(altered(made["url"], variant="thumbnail"))
+    assert error_of(answer) == (404, "not_found")
+    assert "no thumbnail" in answer.json()["error"]["message"]
+    assert gateway.http.get(made["url"]).status_code == 200
 
 
 def test_a_deleted_video_has_no_content_by_key_or_by_link(gateway: Running) -> None:

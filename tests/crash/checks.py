@@ -145,14 +145,15 @@ async def _leases(system: System, verdict: Verdict) -> None:
 
 
 def _leftovers(system: System, videos: dict[str, Any], verdict: Verdict) -> None:
-    """I7: one file per finished output, no scratch space, nothing half-written."""
+    """I7: one film with its pictures per finished output, no scratch space, nothing half-written."""
     data = system.folder / "data"
     wanted = sum(output["status"] == "completed" for video in videos.values() for output in video["outputs"])
-    files = sum(1 for _ in (data / "media" / "videos").rglob("*.mp4"))
+    videos_stored = data / "media" / "videos"
+    files, pictures = (sum(1 for _ in videos_stored.rglob(kind)) for kind in ("*.mp4", "*.webp"))
     scratch = sum(1 for place in data.glob("scratch*") for _ in place.iterdir())
     verdict.counts["media files stored / scratch folders left"] = f"{files} / {scratch}"
-    if files != wanted:
-        verdict.breaches.append(f"I7: {files} files are stored for {wanted} outputs")
+    if files != wanted or pictures != wanted:
+        verdict.breaches.append(f"I7: {files} films and {pictures} thumbnails are stored for {wanted} outputs")
     if scratch:
         verdict.breaches.append(f"I7: {scratch} scratch folders are left")
 

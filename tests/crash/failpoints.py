@@ -20,6 +20,7 @@ from app.domain.jobs import State
 from app.media.files import NewFile
 from app.providers.fal.adapter import FalProvider
 from app.services.context import Context
+from app.services.drawing import Drawing
 from app.services.settling import Settling
 
 if TYPE_CHECKING:
@@ -137,6 +138,16 @@ def _after_end(fuse: _Fuse) -> None:
     Context.apply = wrapped  # type: ignore[method-assign]
 
 
+def _before_pictures(fuse: _Fuse) -> None:
+    """Stop when an output is completed, and its pictures are about to be drawn."""
+    _before(Drawing, "draw", fuse)
+
+
+def _after_pictures(fuse: _Fuse) -> None:
+    """Stop when the pictures are in our storage and the output still waits for its cleanup."""
+    _after(Drawing, "draw", fuse)
+
+
 def _mid_migration(fuse: _Fuse) -> None:
     """Stop when one more migration has run."""
     original = migration.HeadMaintainer.update_to_step
@@ -157,6 +168,8 @@ POINTS: dict[str, Callable[[_Fuse], None]] = {
     "mid-download": _mid_download,
     "file-not-row": _file_not_row,
     "after-end": _after_end,
+    "before-pictures": _before_pictures,
+    "after-pictures": _after_pictures,
     "mid-migration": _mid_migration,
 }
 

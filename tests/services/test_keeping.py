@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.media import probe
 from app.media.errors import StoreFault
 from app.media.fetch import TooLarge
 from app.providers.base import Succeeded
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.domain.jobs import Job
-    from app.media.probe import Pictures
     from tests.services.bench import Bench
 
 
@@ -65,17 +63,19 @@ async def test_a_delete_while_a_result_is_stored_leaves_no_file(bench: Bench) ->
 
 
 async def test_a_scratch_folder_that_vanishes_is_no_fault(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def vanishing(video: Path, folder: Path) -> Pictures:
-        pictures = await probe.make_pictures(video, folder)
-        shutil.rmtree(folder)
-        return pictures
+    async def vanishing(_url: str, target: Path, _limit: int) -> None:
+        shutil.rmtree(target.parent)
 
-    monkeypatch.setattr("app.services.storing.make_pictures", vanishing)
-    job = await rendered(bench)
+    monkeypatch.setattr(bench.context.downloads, "fetch", vanishing)
+    job = await rendered(bench, "https://media.example/made.mp4")
     await bench.storing.keep(job)
     (output,) = (await bench.show(job.video_id)).outputs
     assert output.state == "storing"
-    monkeypatch.undo()
+
+    async def fetch(_url: str, target: Path, _limit: int) -> None:
+        write(target)
+
+    monkeypatch.setattr(bench.context.downloads, "fetch", fetch)
     bench.clock.now += 60
     await bench.step()
     assert (await bench.show(job.video_id)).row.status == "completed"

@@ -60,11 +60,12 @@ class Machine(RuleBasedStateMachine):
         cancels=st.booleans(),
         resubmits=st.booleans(),
         told=st.booleans(),
+        room=st.booleans(),
         fate=FATES,
     )
-    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool, told: bool, fate: str) -> None:
+    def open(self, *, fate: str, **given: bool) -> None:
         """Begin with two outputs on their way: otherwise little would come of most orders."""
-        self.world.open(lists_all=lists_all, finds=finds, cancels=cancels, resubmits=resubmits, told=told)
+        self.world.open(**given)
         self.create(2)
         self.go_on("one", 1.0, fate, None)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from unittest.mock import patch
 
 from sqlalchemy import select
 
@@ -25,6 +26,7 @@ from app.domain import jobs
 from app.domain.jobs import LIVE, TERMINAL, UNKNOWN, Job, Media, OutputState, State
 from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, ProviderError, Rejected, Transient
 from app.services.callbacks import Callbacks
+from app.services.drawing import Drawing
 from app.services.polling import Polling
 from tests.services.bench import open_bench
 from tests.services.ledger import PRICE, LedgerProvider
@@ -81,6 +83,11 @@ async def keep(context: Context, job: Job) -> None:
     await context.apply(jobs.stored(job, media, context.clock(), {"outcome": "completed"}))
 
 
+async def _draw(_drawing: Drawing, _job: Job, _key: str) -> bool:
+    """Draw nothing, for the same reason."""
+    return True
+
+
 class World:
     """Everything there is; `open` before use, `close` at the end."""
 
@@ -100,7 +107,7 @@ class World:
         self._stack = AsyncExitStack()
         self._folder = tempfile.TemporaryDirectory()
 
-    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool, told: bool) -> None:
+    def open(self, *, lists_all: bool, finds: bool, cancels: bool, resubmits: bool, told: bool, room: bool) -> None:
         """Begin with nothing."""
         root = Path(self._folder.name) / "bench"
         self.provider = LedgerProvider(root, lists_all, finds, cancels)
@@ -108,6 +115,8 @@ class World:
         self.bench = self.run(self._stack.enter_async_context(opening))
         object.__setattr__(self.bench.context, "resubmits", frozenset({"fal"} if resubmits else ()))
         object.__setattr__(self.bench.context, "callback_base", "https://gateway.example" if told else None)
+        self.bench.polling = Polling(self.bench.context, lambda: room)
+        self._stack.enter_context(patch.object(Drawing, "draw", _draw))
         self.database = self.bench.database  # type: ignore[assignment]
         self.callbacks = Callbacks(self.database, self.bench.context.providers, self.bench.clock)
         self.onlooker = Onlooker(self.bench)
@@ -165,7 +174,7 @@ class World:
         """End every process, and start one that takes over."""
         self.hands = []
         self.end(self.steps)
-        self.bench.polling = Polling(self.bench.context)
+        self.bench.polling = Polling(self.bench.context, self.bench.polling.room)
         self.write(partial(outputs.LEASES.take_over, now=self.bench.clock()))
 
     def renew(self, engine: str) -> None:
@@ -212,7 +221,8 @@ class World:
                 case State.QUEUED | State.SUBMITTING:
                     await bench.submitting.submit(job, lease_holds)
                 case State.RUNNING:
-                    await bench.polling.poll(job)
+                    rendered = await bench.polling.poll(job)
+                    self.hands += [Hand(hand.engine, rendered, hand.until)] if rendered else []
                 case State.STORING:
                     await keep(bench.context, job)
                 case _:
