@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(connection: Connection) -> bool:
-    """Bring the database behind `connection` to the newest revision, and say whether there was anything to do.
-
-    Raises DatabaseUnavailable where it is past that.
-    """
+def due(connection: Connection) -> bool:
+    """Say whether there is anything to upgrade. Raises DatabaseUnavailable for tables of a later version."""
     found, newest = _revisions(connection), _newest()
-    if found == [newest]:
-        return False
     if max(found, default="") > newest:
         raise DatabaseUnavailable(
             f"its tables are of a later version of Reelgate ({max(found)}; this one knows them up to {newest}). Start "
             "that version again, or restore the backup that was made before the upgrade"
         )
+    return found != [newest]
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the database behind `connection` to the newest revision."""
     from alembic import command  # noqa: PLC0415 - 9 MiB and 0.2 s that a database of this version does without
     from alembic.config import Config  # noqa: PLC0415 - as above
 
@@ -36,7 +36,6 @@ def upgrade(connection: Connection) -> bool:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    return True
 
 
 def _revisions(connection: Connection) -> list[str]:

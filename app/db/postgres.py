@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -27,6 +27,8 @@ from app.metrics import WRITE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from sqlalchemy.engine import Connection
 
 log = structlog.get_logger()
 
@@ -104,13 +106,19 @@ class PostgresDatabase(Database):
 
     async def migrate(self) -> None:
         """Bring the tables up to date, one replica at a time, however long a statement or another replica takes."""
-        from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
+        from app.db.migrate import due, upgrade  # noqa: PLC0415 - they are needed once, at the start
 
         engine = self._connect(poolclass=NullPool, connect_args=_CONNECTION)
-        with _faults():
+
+        async def work() -> None:
             async with engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(_number("migrations"))))
-                await connection.run_sync(upgrade)
+                if await connection.run_sync(due):
+                    await connection.run_sync(_lock_tables)
+                    await connection.run_sync(upgrade)
+
+        with _faults():
+            await _unclashed(work)
 
     async def check(self) -> str:
         """Ask the server its version; see `Database.check`."""
@@ -141,14 +149,7 @@ class PostgresDatabase(Database):
         """Run `work` in a transaction of its own, again if it clashed with another; see `Database.write`."""
         del brief
         with WRITE_SECONDS.time(), _faults():
-            for pause in _PAUSES:
-                try:
-                    return await self._transact(work, news)
-                except DBAPIError as error:
-                    if _state(error) not in _CLASHES:
-                        raise
-                await asyncio.sleep(pause)
-            return await self._transact(work, news)
+            return await _unclashed(lambda: self._transact(work, news))
 
     async def _transact(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None) -> T:
         session = self._write()
@@ -205,6 +206,25 @@ class PostgresDatabase(Database):
                 await self._read_clock()
         finally:
             connection.terminate()
+
+
+async def _unclashed(transact: Callable[[], Awaitable[T]]) -> T:
+    """Run a transaction, again if it clashed with another."""
+    for pause in _PAUSES:
+        try:
+            return await transact()
+        except DBAPIError as error:
+            if _state(error) not in _CLASHES:
+                raise
+        await asyncio.sleep(pause)
+    return await transact()
+
+
+def _lock_tables(connection: Connection) -> None:
+    """Have every table before the first is changed: with replicas at work, who takes them one by one will clash."""
+    quote = connection.dialect.identifier_preparer.quote
+    if names := [quote(name) for name in inspect(connection).get_table_names()]:
+        connection.execute(text(f"LOCK TABLE {', '.join(names)}"))
 
 
 @contextlib.contextmanager

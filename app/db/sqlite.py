@@ -85,7 +85,7 @@ class SqliteDatabase(Database):
 
     async def migrate(self) -> None:
         """Bring the tables up to date. Raises DatabaseUnavailable where rows would refer to what is not there."""
-        from app.db.migrate import upgrade  # noqa: PLC0415 - alembic is needed once, at the start
+        from app.db.migrate import due, upgrade  # noqa: PLC0415 - they are needed once, at the start
 
         async with self._write_engine.connect() as connection:
             # To change a table may be to replace it, which others must not forbid that refer to it
@@ -94,9 +94,10 @@ class SqliteDatabase(Database):
             await driven.execute("PRAGMA foreign_keys=OFF")
             try:
                 async with connection.begin():
-                    changed = await connection.run_sync(upgrade)
-                    if changed and (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first():
-                        raise DatabaseUnavailable("damaged: rows refer to others that are not there")
+                    if await connection.run_sync(due):
+                        await connection.run_sync(upgrade)
+                        if (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first():
+                            raise DatabaseUnavailable("damaged: rows refer to others that are not there")
             finally:
                 await driven.execute("PRAGMA foreign_keys=ON")
 

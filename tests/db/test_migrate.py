@@ -26,10 +26,9 @@ CONFIG.set_main_option("script_location", str(Path(migrate.__file__).parent / "m
 AGAIN = """
 import sys
 from sqlalchemy import create_engine
-from app.db.migrate import upgrade
+from app.db.migrate import due
 with create_engine(f"sqlite:///{sys.argv[1]}").begin() as connection:
-    upgrade(connection)
-print("alembic" in sys.modules)
+    print(due(connection), "alembic" in sys.modules)
 """
 
 
@@ -52,6 +51,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date(engine: Engine) 
         CONFIG.attributes["connection"] = connection
         command.upgrade(CONFIG, "0001")
         assert _revision(connection) == "0001"
+        assert migrate.due(connection)
         migrate.upgrade(connection)
         assert _revision(connection) == HEAD
         assert set(Base.metadata.tables) <= set(inspect(connection).get_table_names())
@@ -62,14 +62,14 @@ def test_a_database_of_a_later_version_is_refused(engine: Engine) -> None:
         migrate.upgrade(connection)
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         with pytest.raises(DatabaseUnavailable, match=f"later version .*9999; .* up to {HEAD}.* backup"):
-            migrate.upgrade(connection)
+            migrate.due(connection)
 
 
 def test_a_database_of_this_version_is_left_alone_without_alembic(engine: Engine, tmp_path: Path) -> None:
     with engine.begin() as connection:
         migrate.upgrade(connection)
     done = subprocess.run([sys.executable, "-c", AGAIN, tmp_path / "db"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "False False"
 
 
 def _revision(connection: Connection) -> str:

@@ -17,6 +17,7 @@ from app.db import migrate
 from app.db.postgres import PostgresDatabase
 from app.db.sqlite import SqliteDatabase
 from app.db.tables import Base, OutputRow, VideoRow
+from app.db.videos import Page, list_page
 from tests.db.test_migrate import CONFIG
 
 if TYPE_CHECKING:
@@ -42,12 +43,14 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await made.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # which cannot be compared on SQLite
 async def test_a_video_of_every_earlier_version_is_one_of_this(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
         for revision in REVISIONS:
             patched.setattr(migrate, "upgrade", partial(_upgrade, revision=revision))
+            patched.setattr(migrate, "due", lambda _connection: True)
             await database.migrate()
             await database.write(partial(_run, partial(_fill, revision=revision)))
     await database.migrate()
@@ -62,14 +65,34 @@ async def test_a_video_of_every_earlier_version_is_one_of_this(
         await database.write(lambda session: session.execute(orphan))
 
 
+async def test_prompts_of_earlier_versions_are_found_in_any_case(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def order(connection: Connection) -> None:
+        videos = _tables(connection).tables["videos"]
+        rows = [_row(videos, f"{number}") | {"prompt": f"Ein KÄTZCHEN, {number}"} for number in range(1001)]
+        connection.execute(insert(videos), [{**row, "owner": "o"} for row in rows])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "upgrade", partial(_upgrade, revision="0012"))
+        patched.setattr(migrate, "due", lambda _connection: True)
+        await database.migrate()
+    await database.write(partial(_run, order))
+    await database.migrate()
+    async with database.read() as session:
+        for number in (0, 499, 500, 1000):
+            found, _ = await list_page(session, "o", Page(prompt=f"kätzchen, {number}", limit=100))
+            assert f"{number}" in {video.row.id for video in found}
+        assert len(found) == 1
+
+
 async def _run(work: Callable[[Connection], Any], session: AsyncSession) -> Any:
     return await (await session.connection()).run_sync(work)
 
 
-def _upgrade(connection: Connection, revision: str) -> bool:
+def _upgrade(connection: Connection, revision: str) -> None:
     CONFIG.attributes["connection"] = connection
     command.upgrade(CONFIG, revision)
-    return True
 
 
 def _fill(connection: Connection, revision: str) -> None:

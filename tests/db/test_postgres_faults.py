@@ -9,16 +9,19 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, inspect, select, text
 from sqlalchemy.engine import make_url
 
+from app.db import migrate
 from app.db import postgres as module
 from app.db.postgres import PostgresDatabase
 from app.db.session import DatabaseUnavailable
+from app.db.tables import Base
 from tests.db.conftest import started
 from tests.db.rows import add, keys
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.session import Database
@@ -169,6 +172,36 @@ async def test_a_migration_may_take_longer_than_any_other_statement(
     lets_go.set()
     await asyncio.gather(other, waiting)
     await later.close()
+
+
+async def test_a_migration_beside_a_replica_that_works_has_every_table_before_it_changes_one(
+    postgres: Database, replica: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = "SELECT relation::regclass::text FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock'"
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+    locked: set[str] = set()
+    holds, upgraded = asyncio.Event(), asyncio.Event()
+
+    def upgrade(connection: Connection) -> None:
+        locked.update(connection.scalars(text(held)))
+        upgraded.set()
+
+    async def in_the_other_order(session: AsyncSession) -> None:
+        await session.execute(text("SET LOCAL deadlock_timeout = '60s'"))  # so that it is not this one that gives way
+        first, *_, last = await (await session.connection()).run_sync(lambda sync: inspect(sync).get_table_names())
+        await session.execute(text(f"LOCK TABLE {last} IN ROW EXCLUSIVE MODE"))
+        holds.set()
+        async with postgres.read() as another:
+            while not upgraded.is_set() and not await another.scalar(text(waits)):
+                await asyncio.sleep(0.01)
+        await session.execute(text(f"LOCK TABLE {first} IN ROW EXCLUSIVE MODE"))  # which the migration has
+
+    monkeypatch.setattr(migrate, "due", lambda _connection: True)
+    monkeypatch.setattr(migrate, "upgrade", upgrade)
+    working = asyncio.create_task(replica.write(in_the_other_order))
+    await holds.wait()
+    await asyncio.wait_for(asyncio.gather(working, postgres.migrate()), 60)
+    assert set(Base.metadata.tables) <= locked
 
 
 async def test_a_read_only_server_is_the_databases_fault(postgres: Database) -> None:
