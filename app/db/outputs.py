@@ -6,13 +6,14 @@ think that the other is still live.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from app.db.leases import Leases
-from app.db.rows import table_of
+from app.db.rows import table_of, values_of
 from app.db.session import ALONE, will_change
 from app.db.settlement import settle
 from app.db.shown import bring_in_line
@@ -22,8 +23,9 @@ from app.domain.jobs import LIVE, UNKNOWN_ORIGIN, Job, Origin, State, charged, p
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, RowMapping, Select
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from app.db.leases import Claim
     from app.domain.jobs import Transition
@@ -37,83 +39,84 @@ LEASES = Leases(OutputRow, _LONGEST_REST, moments=("deadline",))
 
 _TOLD = ("progress", "provider", "history")  # of an output, in its video's answer, beside its state
 _OUTPUT, _VIDEO = table_of(OutputRow), table_of(VideoRow)
+_OF_JOB = {each.name for each in fields(Job)} & {column.key for column in _OUTPUT.c} - {"state"}
+_ORDERS = select(_VIDEO.c.id, _VIDEO.c.created_at, _VIDEO.c.order, _VIDEO.c.request_id, _VIDEO.c.traceparent).where(
+    _VIDEO.c.id.in_(bindparam("wanted", expanding=True))
+)
 _LOCK = select(_VIDEO.c.id).where(_VIDEO.c.id == bindparam("of")).with_for_update()
 _CHANGE = update(_OUTPUT).where(
     _OUTPUT.c.id == bindparam("of"), _OUTPUT.c.state == bindparam("was"), _OUTPUT.c.fence == bindparam("under")
 )
 
 
-def _due(states: Collection[State] | None, claim: Claim) -> ColumnElement[bool]:
+@cache
+def _due(states: frozenset[State] | None, *, spares: bool) -> ColumnElement[bool]:
     """Select the rows of a lane that nobody holds: by state, and of ended ones (None: any) those to be cleaned up."""
-    lane: list[ColumnElement[bool]] = [] if states is None else [OutputRow.state.in_(sorted(states))]
+    lane: list[ColumnElement[bool]] = [] if states is None else [_OUTPUT.c.state.in_(sorted(states))]
     if states is None or not LIVE.issuperset(states):
-        lane.append(OutputRow.cleanup.is_(True))
-    others = (OutputRow.owner.not_in(sorted(claim.spared)),) if claim.spared else ()
-    return and_(*lane, LEASES.unheld(claim.now), *others)
+        lane.append(_OUTPUT.c.cleanup.is_(True))
+    unheld = or_(_OUTPUT.c.lease_until.is_(None), _OUTPUT.c.lease_until < bindparam("now"))
+    others = (_OUTPUT.c.owner.not_in(bindparam("spared", expanding=True)),) if spares else ()
+    return and_(*lane, unheld, *others)
+
+
+@cache
+def _next(states: frozenset[State] | None, *, spares: bool) -> Select[float | None]:
+    return select(func.min(_OUTPUT.c.run_at)).where(_due(states, spares=spares), _OUTPUT.c.run_at.is_not(None))
+
+
+@cache
+def _take(states: frozenset[State] | None, *, spares: bool) -> ReturningUpdate[Any]:
+    due = (
+        select(_OUTPUT.c.id)
+        .where(_due(states, spares=spares), _OUTPUT.c.run_at <= bindparam("now"))
+        .order_by(_OUTPUT.c.run_at)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)  # Postgres: what another replica is claiming is not waited for
+        .cte("due")  # a fence for the planner, which may exceed the limit of a subquery
+    )
+    lease = {"lease_owner": bindparam("holder"), "lease_until": bindparam("until"), "fence": _OUTPUT.c.fence + 1}
+    return update(_OUTPUT).where(_OUTPUT.c.id.in_(select(due.c.id))).values(lease).returning(*_OUTPUT.c)
 
 
 async def claim(session: AsyncSession, states: Collection[State] | None, claim: Claim) -> list[Job]:
     """Take due rows of a lane: lease them and raise their fence."""
-    due = (
-        select(OutputRow.id)
-        .where(_due(states, claim), OutputRow.run_at <= claim.now)
-        .order_by(OutputRow.run_at)
-        .limit(claim.limit)
-        .with_for_update(skip_locked=True)  # Postgres: what another replica is claiming is not waited for
-        .cte("due")  # a fence for the planner, which may exceed the limit of a subquery
-    )
-    rows = (
-        await session.scalars(
-            update(OutputRow)
-            .where(OutputRow.id.in_(select(due.c.id)))
-            .values(lease_owner=claim.owner, lease_until=claim.now + claim.lease, fence=OutputRow.fence + 1)
-            .returning(OutputRow)
-            .execution_options(synchronize_session=False, populate_existing=True)
-        )
-    ).all()
+    taken = _take(None if states is None else frozenset(states), spares=bool(claim.spared))
+    lease = {"holder": claim.owner, "until": claim.now + claim.lease, "most": claim.limit}
+    rows = (await session.execute(taken, {**_asked(claim), **lease})).mappings().all()
     if not rows:
         return []
-    wanted = {row.video_id for row in rows}
-    found = await session.execute(
-        select(VideoRow.id, VideoRow.created_at, VideoRow.order, VideoRow.request_id, VideoRow.traceparent).where(
-            VideoRow.id.in_(wanted)
-        )
-    )
+    found = await session.execute(_ORDERS, {"wanted": list({row["video_id"] for row in rows})})
     videos = {video.id: (video.created_at, video.order, Origin(video.request_id, video.traceparent)) for video in found}
-    return [job_of(row, *videos[row.video_id]) for row in sorted(rows, key=lambda row: (row.run_at or 0, row.index))]
+    rows = sorted(rows, key=lambda row: (row["run_at"] or 0, row["index"]))
+    return [job_of(row, *videos[row["video_id"]]) for row in rows]
 
 
-def job_of(row: OutputRow, created_at: float, order: dict[str, Json], origin: Origin = UNKNOWN_ORIGIN) -> Job:
+def job_of(
+    row: OutputRow | RowMapping, created_at: float, order: dict[str, Json], origin: Origin = UNKNOWN_ORIGIN
+) -> Job:
     """Show a row as the engine knows it."""
+    told = values_of(row) if isinstance(row, OutputRow) else row
+    facts = {name: told[name] for name in _OF_JOB}
     return Job(
-        id=row.id,
-        video_id=row.video_id,
-        index=row.index,
-        state=State(row.state),
-        fence=row.fence,
-        attempts=row.attempts,
-        progress=row.progress,
-        provider=row.provider,
-        operation=row.operation,
-        result=row.result,
-        deadline=row.deadline,
-        offer=row.offer,
-        history=row.history,
-        started_at=row.started_at,
-        cost=row.cost,
-        error=row.error_code,
+        **facts,
+        state=State(told["state"]),
+        error=told["error_code"],
         created_at=created_at,
         order=order,
-        run_at=row.run_at,
-        owner=row.owner,
         origin=origin,
     )
 
 
 async def next_due(session: AsyncSession, states: Collection[State] | None, claim: Claim) -> float | None:
     """Return when the lane's next row that `claim` may take is due, in unix seconds, or None."""
-    statement = select(func.min(OutputRow.run_at)).where(_due(states, claim), OutputRow.run_at.is_not(None))
-    return await session.scalar(statement)
+    statement = _next(None if states is None else frozenset(states), spares=bool(claim.spared))
+    due: float | None = await session.scalar(statement, _asked(claim))
+    return due
+
+
+def _asked(claim: Claim) -> dict[str, Any]:
+    return {"now": claim.now, **({"spared": sorted(claim.spared)} if claim.spared else {})}
 
 
 async def lock_video(session: AsyncSession, video_id: str) -> None:

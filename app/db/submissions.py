@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.orm import aliased
 
 from app.db import outputs
 from app.db.rows import table_of, values_of
@@ -21,26 +20,37 @@ if TYPE_CHECKING:
 
 _FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it often refuses at once
 
-_SUBMISSION = table_of(SubmissionRow)
+_SUBMISSION, _OUTPUT, _VIDEO = table_of(SubmissionRow), table_of(OutputRow), table_of(VideoRow)
 _ADD = insert(_SUBMISSION)
 _ANSWERED = update(_SUBMISSION).where(_SUBMISSION.c.id == bindparam("of"))
 _VIDEO_OF = (
-    select(OutputRow.video_id)
-    .join(SubmissionRow, SubmissionRow.output_id == OutputRow.id)
-    .where(SubmissionRow.id == bindparam("of"))
+    select(_OUTPUT.c.video_id)
+    .join_from(_SUBMISSION, _OUTPUT, _OUTPUT.c.id == _SUBMISSION.c.output_id)
+    .where(_SUBMISSION.c.id == bindparam("of"))
 )
-_other = aliased(SubmissionRow)
+_other = _SUBMISSION.alias()
 _NEWEST = (
-    select(_other.id).where(_other.output_id == OutputRow.id).order_by(_other.attempt.desc()).limit(1)
-).scalar_subquery()
-_SENT = (
-    select(SubmissionRow, OutputRow, VideoRow, _NEWEST)
-    .join(OutputRow, OutputRow.id == SubmissionRow.output_id)
-    .join(VideoRow, VideoRow.id == OutputRow.video_id)
-    .where(SubmissionRow.id == bindparam("of"))
-    .with_for_update(of=OutputRow)
-    .execution_options(populate_existing=True)
+    select(_other.c.id)
+    .where(_other.c.output_id == _OUTPUT.c.id)
+    .order_by(_other.c.attempt.desc())
+    .limit(1)
+    .scalar_subquery()
 )
+_SENT = (
+    select(
+        _OUTPUT,
+        _SUBMISSION.c.operation.label("known"),
+        _SUBMISSION.c.phase,
+        _SUBMISSION.c.answered_at,
+        _NEWEST.label("newest"),
+        *(_VIDEO.c[name] for name in ("created_at", "order", "deleted_at", "request_id", "traceparent")),
+    )
+    .join_from(_SUBMISSION, _OUTPUT, _OUTPUT.c.id == _SUBMISSION.c.output_id)
+    .join(_VIDEO, _VIDEO.c.id == _OUTPUT.c.video_id)
+    .where(_SUBMISSION.c.id == bindparam("of"))
+    .with_for_update(of=_OUTPUT)
+)
+_DUE = update(_OUTPUT).where(_OUTPUT.c.id == bindparam("of"))
 
 
 async def begin(session: AsyncSession, job: Job, submission_id: str, endpoint: str, now: float) -> None:
@@ -96,31 +106,28 @@ async def accept(
     video_id = (await session.execute(_VIDEO_OF, {"of": submission_id})).scalar_one()
     await outputs.lock_video(session, video_id)
     # The output is locked against a claim, too, which raises the fence by which it is changed below.
-    row, output, video, newest = (await session.execute(_SENT, {"of": submission_id})).one()
-    if row.operation is not None and row.operation.get("id") != operation.get("id"):
+    row = (await session.execute(_SENT, {"of": submission_id})).mappings().one()
+    known, state = row["known"], row["state"]
+    if known is not None and known.get("id") != operation.get("id"):
         return None
-    if row.phase == "charged":  # an operator has booked it as lost: that was the last word
+    if row["phase"] == "charged":  # an operator has booked it as lost: that was the last word
         return "nothing"
-    known = row.operation is not None
-    handle = row.operation or operation
+    handle = known or operation
     handle = told.told(handle) if ended else handle
-    answer = {"phase": "accepted", "operation": handle, "answered_at": row.answered_at or now}
+    answer = {"phase": "accepted", "operation": handle, "answered_at": row["answered_at"] or now}
     await session.execute(_ANSWERED, {"of": submission_id, **answer})
-    if newest != row.id:
+    if row["newest"] != submission_id:
         return "nothing" if known else "superseded"
-    lost = output.state == State.FAILED and output.error_code == UNKNOWN and video.deleted_at is None
-    if output.state == State.SUBMITTING or (lost and not known):
-        origin = Origin(video.request_id, video.traceparent)
-        job = outputs.job_of(output, video.created_at, video.order, origin)
+    lost = state == State.FAILED and row["error_code"] == UNKNOWN and row["deleted_at"] is None
+    if state == State.SUBMITTING or (lost and not known):
+        job = outputs.job_of(row, row["created_at"], row["order"], Origin(row["request_id"], row["traceparent"]))
         first = now if ended else now + _FIRST_POLL_SECONDS
         if not await outputs.apply(session, jobs.accepted(job, handle, now, first)):
-            raise RuntimeError(f"output {output.id} changed under its lock")
+            raise RuntimeError(f"output {job.id} changed under its lock")
         return "adopted" if lost else "accepted"
-    if output.state in (State.RUNNING, State.FAILED) and (output.state == State.RUNNING or output.cleanup or not known):
-        output.operation, output.run_at = handle, now
-        output.cleanup = output.state == State.FAILED
-        output.fence += 1  # what is being asked just now may be answered with what was true before
-        output.lease_owner, output.lease_until = None, None
-        await session.flush()
+    if state == State.RUNNING or (state == State.FAILED and (row["cleanup"] or not known)):
+        # The fence rises: what is being asked just now may be answered with what was true before.
+        due = jobs.Released(now, {"operation": handle, "cleanup": state == State.FAILED, "fence": row["fence"] + 1})
+        await session.execute(_DUE, {"of": row["id"], **due.values()})
         return "due now"
     return "nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, isqrt
 
 from app.domain.errors import invalid
@@ -22,6 +23,7 @@ _TIER = re.compile(rf"({_NUMBER})\s?([pPkK]?)")
 _SECONDS = re.compile(rf"({_NUMBER})\s?[sS]?")
 
 
+_KNOWN = 1024  # forms whose meaning is kept: the same few are worked out for every request, and none of them is long
 _LEAST_SHORT_SIDE = 100  # pixels; smaller bare numbers are megapixels
 
 
@@ -42,6 +44,7 @@ def parse_pixels(text: str) -> tuple[int, int] | None:
     return sides
 
 
+@lru_cache(_KNOWN)
 def parse_ratio(text: str, param: str = "aspect_ratio", forms: str = RATIO_FORMS) -> Fraction:
     """Turn "16:9" or "1.85:1" into a fraction; raises GatewayError invalid_value for anything else."""
     match = _RATIO.fullmatch(text)
@@ -50,6 +53,7 @@ def parse_ratio(text: str, param: str = "aspect_ratio", forms: str = RATIO_FORMS
     return Fraction(match[1]) / Fraction(match[2])
 
 
+@lru_cache(_KNOWN)
 def parse_tier(text: str) -> tuple[Fraction, str]:
     """Return (short side in pixels, "p") for `Np`, (area in pixels, "") for `xK` and megapixels.
 
@@ -77,6 +81,7 @@ def parse_seconds(text: str, param: str) -> Fraction:
     return seconds
 
 
+@lru_cache(_KNOWN)
 def frame_size(tier: str, ratio: Fraction) -> tuple[int, int]:
     """Return (width, height) in pixels of a tier at a ratio.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
@@ -176,6 +177,12 @@ _OptionalField: TypeAlias = Annotated[str | None, BeforeValidator(lambda value: 
 _NO_FIELD, _FROM_1, _FROM_0 = (None, None, None), ("n", "", None), ("i", "", None)
 
 
+@cache
+def _fields(tag: str | None) -> frozenset[tuple[str | None, ...]]:
+    """Return the fields of a tag, of which the catalogue has a few and every offer that is read has one."""
+    return frozenset({_FROM_1} if tag is None else {tuple(part[1:]) for part in Formatter().parse(tag)} - {_NO_FIELD})
+
+
 class Wire(Data):
     """How an offering spells the fields of a mode, and in what form it takes their values.
 
@@ -203,8 +210,7 @@ class Wire(Data):
     @field_validator("tag")
     @classmethod
     def _names_an_image(cls, tag: str | None) -> str | None:
-        fields = {_FROM_1} if tag is None else {tuple(part[1:]) for part in Formatter().parse(tag)} - {_NO_FIELD}
-        if fields not in ({_FROM_1}, {_FROM_0}):
+        if _fields(tag) not in ({_FROM_1}, {_FROM_0}):
             raise ValueError("a tag has {n}, which counts images from 1, or {i}, which counts them from 0")
         return tag
 

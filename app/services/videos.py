@@ -123,7 +123,7 @@ class Videos:
             return None
 
         try:
-            winner = await self._database.write(work, news="work", brief=True)
+            winner = await self._database.write(work, State.QUEUED, brief=True)
         except DatabaseUnavailable:  # it may have been committed all the same: the sweep removes what nobody names
             raise
         except Exception:

@@ -298,7 +298,7 @@ async def test_a_create_is_answered_with_what_it_wrote_and_needs_no_look_at_it(
     links = bench.context.links
     assert video_object(created.video, "https://here", links, {}) == video_object(stored, "https://here", links, {})
     for mine, read in zip((created.video.row, *created.video.outputs), (stored.row, *stored.outputs), strict=True):
-        names = [column.key for column in inspect(read).mapper.column_attrs]
+        names = [column.key for column in inspect(read).mapper.column_attrs if column.key in inspect(read).dict]
         assert {name: getattr(mine, name) for name in names} == {name: getattr(read, name) for name in names}
 
 
