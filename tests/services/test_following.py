@@ -144,6 +144,15 @@ async def test_what_another_process_makes_and_ends_between_two_looks_is_found(be
         assert status_of((await next_news(follower))["video_short"]) == "failed"
 
 
+async def test_that_another_process_deletes_what_ended_long_ago_is_found(bench: Bench) -> None:
+    bench.clock.now -= 86_400
+    video_id = await bench.create()
+    await bench.videos.cancel(OWNER, video_id)
+    async with follower_of(bench) as follower:
+        await elsewhere(bench, update(VideoRow).values(deleted_at=bench.database.clock()))
+        assert await next_news(follower) == {video_id: None}
+
+
 async def test_an_end_that_is_heard_of_twice_is_told_once(bench: Bench) -> None:
     video_id = await bench.create()
     async with follower_of(bench) as follower:
