@@ -59,6 +59,16 @@ class Screen:
         """Press Ctrl-C."""
         self.type("\x03")
 
+    def insist(self, text: str, timeout: float = 60) -> None:
+        """Press Ctrl-C until a text is there: input() misses one that comes in the moment in which it begins."""
+        deadline = time.monotonic() + timeout
+        while text not in self.text:
+            assert time.monotonic() < deadline, self.text
+            self.interrupt()
+            patience = time.monotonic() + timeout / 4
+            while text not in self.text and time.monotonic() < patience and self._read():
+                pass
+
     def finish(self, timeout: float = 60) -> int:
         """Read to the end, and return the status."""
         deadline = time.monotonic() + timeout
