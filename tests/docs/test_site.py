@@ -88,6 +88,13 @@ def test_a_browser_that_reads_and_searches_the_site_asks_nobody_else(site: Path)
     assert [address for address in asked if not address.startswith(url)] == []
 
 
+def test_the_index_names_every_page() -> None:
+    docs = ROOT / "docs"
+    named = {(docs / link).resolve() for link in LINK.findall((docs / "README.md").read_text())}
+    pages = {page for page in docs.rglob("*.md") if page.parent.name != "decisions"} - {docs / "README.md"}
+    assert pages | {docs / "decisions" / "README.md"} | {ROOT / name for name in OF_THE_ROOT} <= named
+
+
 def test_every_decision_is_introduced() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(LINK.findall((folder / "README.md").read_text()))
