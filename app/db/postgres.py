@@ -122,7 +122,10 @@ class PostgresDatabase(Database):
 
     async def check(self) -> str:
         """Ask the server its version; see `Database.check`."""
+        from app.db.migrate import due  # noqa: PLC0415 - it is needed where somebody asks
+
         async with self.read() as session:
+            await (await session.connection()).run_sync(due)
             return f"PostgreSQL {await session.scalar(select(func.current_setting('server_version')))}"
 
     def clock(self) -> float:

@@ -76,7 +76,7 @@ class Database(ABC):
 
     @abstractmethod
     async def check(self) -> str:
-        """Say in a few words what it is, once it was found to be sound. Raises DatabaseUnavailable."""
+        """Say in a few words what it is, once it was found sound and for this version. Raises DatabaseUnavailable."""
 
     @abstractmethod
     def clock(self) -> float:

@@ -103,8 +103,12 @@ class SqliteDatabase(Database):
 
     async def check(self) -> str:
         """Have SQLite look through the file; see `Database.check`."""
+        from app.db.migrate import due  # noqa: PLC0415 - it is needed where somebody asks
+
         async with self.read() as session:
             found = await session.scalar(text("PRAGMA quick_check"))
+            if found == "ok":
+                await (await session.connection()).run_sync(due)
         if found != "ok":
             raise DatabaseUnavailable(f"damaged: {found}")
         return f"SQLite {sqlite3.sqlite_version}, sound"

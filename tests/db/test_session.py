@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from app.db.session import DatabaseUnavailable
 from tests.db.rows import add, keys
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ async def test_a_failing_write_undoes_only_itself(database: Database) -> None:
     assert isinstance(results[1], IntegrityError)
     assert results[2] == "c"
     assert await keys(database) == {"a", "b", "c"}
+
+
+async def test_tables_of_a_later_version_are_refused_at_the_start_and_by_a_check(database: Database) -> None:
+    assert "SQL" in await database.check()
+    await database.write(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    for look in (database.check, database.migrate):
+        with pytest.raises(DatabaseUnavailable, match="later version of Reelgate"):
+            await look()
 
 
 async def test_a_write_that_raises_leaves_nothing_behind(database: Database) -> None:
