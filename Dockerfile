@@ -7,6 +7,7 @@ RUN /opt/reelgate/bin/pip install --no-deps -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app
 RUN /opt/reelgate/bin/pip install --no-deps . && /opt/reelgate/bin/pip check
+RUN /opt/reelgate/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim
 COPY --from=build /opt/reelgate /opt/reelgate
