@@ -68,15 +68,19 @@ class Example(NamedTuple):
 def examples(path: Path) -> list[Example]:
     text = path.read_text()
     page = str(path.relative_to(ROOT))
-    return [
-        Example(page, text.count("\n", 0, found.start()) + 1, *found.groups(""), _heading(text[: found.start()]))
-        for found in BLOCK.finditer(text)
-    ]
+    found = []
+    for block in BLOCK.finditer(text):
+        above = text[: block.start()]
+        language, title, code = block.groups("")
+        found.append(Example(page, above.count("\n") + 1, language, title, code, _heading(above)))
+    return found
 
 
 def _heading(above: str) -> str:
     """Return the last heading of a text."""
-    return re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", above, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)[-1]
+    prose = re.sub(r"^```.*?^```", "", above, flags=re.MULTILINE | re.DOTALL)
+    headings: list[str] = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return headings[-1]
 
 
 EVERY = [
