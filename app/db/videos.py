@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, exists, insert, literal, select, tuple_
+from sqlalchemy import bindparam, delete, func, insert, literal, select, tuple_
 
 from app.db import webhooks
 from app.db.outputs import lock_video
@@ -147,7 +147,9 @@ def _wanted(page: Page) -> Iterator[ColumnElement[bool]]:
     if page.model is not None:
         yield VideoRow.model == page.model
     if page.provider is not None:
-        yield exists().where(OutputRow.video_id == VideoRow.id, OutputRow.provider == page.provider)
+        # Counted per video: asked whether there is one, Postgres may begin with everybody's outputs.
+        theirs = (OutputRow.video_id == VideoRow.id, OutputRow.provider == page.provider)
+        yield select(func.count()).select_from(OutputRow).where(*theirs).scalar_subquery() > 0
     if page.prompt is not None:
         yield position(VideoRow.prompt_folded, folded(page.prompt)) > 0
     if page.created_after is not None:

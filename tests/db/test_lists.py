@@ -119,6 +119,19 @@ async def test_a_page_is_read_along_an_index_and_not_sorted(
     assert "SCAN outputs" not in plan, plan
 
 
+@pytest.mark.parametrize("page", [{"provider": "xai"}, {"prompt": "zeppelin"}], ids=str)
+async def test_what_is_not_there_is_sought_among_the_owners_videos_only(
+    database: Database, page: dict[str, Any]
+) -> None:
+    await many(database)
+    with counted() as seen:
+        assert await listed(database, **page) == []
+    plan = await _plan(database, seen[0])
+    assert "ix_videos_owner_created_at_id" in plan
+    assert "Seq Scan" not in plan, plan
+    assert "SCAN outputs" not in plan, plan
+
+
 @pytest.mark.parametrize("owners", [["o"], ["o", "p"], None], ids=str)
 async def test_a_look_around_reads_what_is_under_way_and_not_what_is_stored(
     database: Database, owners: list[str] | None
