@@ -50,7 +50,6 @@ _DOC: dict[int | str, dict[str, Any]] = {
     **docs.errors(
         "video_not_found",
         "video_not_ready",
-        "not_found",
         "range_not_satisfiable",
         "invalid_value",
         "storage_unavailable",
@@ -166,7 +165,7 @@ async def _head(gateway: Gateway, key: str, *, wanted: bool = True) -> StoredObj
 async def _wait_for_picture(
     request: Request, gateway: Gateway, find: Callable[[], Awaitable[Video]], index: int | None, variant: Variant
 ) -> tuple[Video, StoredObject]:
-    """Return a picture of a finished output that is being drawn. Raises GatewayError video_not_ready, not_found."""
+    """Return a picture that is being drawn. Raises GatewayError video_not_ready, video_not_found."""
     loop = asyncio.get_running_loop()
     until = loop.time() + _DRAWING_SECONDS
     video = await find()
@@ -184,9 +183,8 @@ async def _wait_for_picture(
     if _is_drawing(output):
         message = f"The {variant} of output {output.index} of video {video.row.id} is not drawn yet; ask again soon."
         raise GatewayError("video_not_ready", message, param="variant", retry_after=1)
-    await _head(gateway, f"{key}/{_FILES['video'][0]}")
-    message = f"Output {output.index} of video {video.row.id} has no {variant}: none could be drawn of its film."
-    raise GatewayError("not_found", message, param="variant")
+    message = f"Output {output.index} of video {video.row.id} has no {variant}: none could be drawn, or it was deleted."
+    raise GatewayError("video_not_found", message, param="variant")
 
 
 def _is_drawing(output: OutputRow) -> bool:

@@ -317,7 +317,7 @@ def test_a_film_of_which_no_picture_can_be_drawn_says_so(
     gateway = start_gateway()
     made = gateway.finished()
     answer = gateway.http.get(altered(made["url"], variant="thumbnail"))
-    assert error_of(answer) == (404, "not_found")
+    assert error_of(answer) == (404, "video_not_found")
     assert "no thumbnail" in answer.json()["error"]["message"]
     assert gateway.http.get(made["url"]).status_code == 200
 

@@ -126,6 +126,7 @@ def test_a_signed_link_lends_the_bucket_no_longer_than_it_lasts(bucket: Bucket, 
 def test_what_is_gone_or_cannot_be_reached_is_told_by_the_gateway(gateway: Running, bucket: Bucket) -> None:
     video: dict[str, Any] = gateway.finished()
     url = f"/v1/videos/{video['id']}/content"
+    assert gateway.http.get(url, params={"variant": "thumbnail"}).status_code == 307  # drawn after the end
     (key,) = [key for key in bucket.stored() if key.endswith("thumbnail.webp")]
     bucket.http.delete(f"/{bucket.name}/{key}").raise_for_status()
     gone = gateway.http.get(url, params={"variant": "thumbnail"})
