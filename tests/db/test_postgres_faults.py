@@ -141,7 +141,7 @@ async def test_an_account_that_is_not_let_in_any_more_is_the_databases_fault(
     async def as_owner(*statements: str) -> None:
         await postgres.write(lambda session: run(session, *statements))
 
-    await as_owner("CREATE ROLE guest LOGIN")
+    await as_owner("CREATE ROLE guest LOGIN SUPERUSER")
     guest = PostgresDatabase(make_url(postgres_url).set(username="guest").render_as_string())
     await guest.check()
     leave = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'"
