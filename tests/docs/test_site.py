@@ -78,10 +78,11 @@ def test_a_browser_that_reads_and_searches_the_site_asks_nobody_else(site: Path)
     with run(StaticFiles(directory=site)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         page = browser.new_page()
+        page.set_default_timeout(120_000)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{url}/index.html")
-        page.fill("input[name=query]", "idempotency")
-        page.wait_for_selector(".md-search-result__item a[href*='idempotency.html']", timeout=60_000)
+        page.locator("input[name=query]").press_sequentially("idempotency")  # it listens for keys, not for a new value
+        page.wait_for_selector(".md-search-result__item a[href*='idempotency.html']")
         page.goto(f"{url}/architecture.html")
         browser.close()
     assert any(address.endswith("states.svg") for address in asked)
