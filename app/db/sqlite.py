@@ -215,9 +215,11 @@ class _Write:
         """
         self._session = session
         try:
-            async with session:
+            try:
                 result = await self._work(session)
                 await session.commit()
+            finally:
+                await session.close()  # as `async with` does, which makes a task for it
         except Exception as error:  # it belongs to this caller; the others' work stands
             fault = _fault(error)
             if isinstance(fault, DatabaseUnavailable):

@@ -35,10 +35,11 @@ async def test_a_write_is_read_back_by_another_connection(database: Database) ->
     assert await keys(database) == {"a"}
 
 
-async def test_a_failing_write_undoes_only_itself(database: Database) -> None:
+@pytest.mark.parametrize("brief", [True, False])
+async def test_a_failing_write_undoes_only_itself(database: Database, *, brief: bool) -> None:
     await database.write(partial(add, key="a"))
     results = await asyncio.gather(
-        *(database.write(partial(add, key=key)) for key in ("b", "a", "c")),
+        *(database.write(partial(add, key=key), brief=brief) for key in ("b", "a", "c")),
         return_exceptions=True,
     )
     assert results[0] == "b"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from app.db import driver
 from app.db.session import Database, DatabaseUnavailable
 from app.db.sqlite import SqliteDatabase
 from app.db.tables import SubmissionRow
@@ -47,6 +50,43 @@ async def test_every_commit_is_on_disk_before_it_is_answered(sqlite: Database) -
         return tuple([await session.scalar(text(f"PRAGMA {name}")) for name in names])
 
     assert await sqlite.write(pragmas) == ("wal", 2, 1)
+
+
+@pytest.mark.parametrize("brief", [True, False])
+async def test_statements_of_brief_writes_run_on_the_event_loop_and_what_waits_for_the_disk_in_a_thread(
+    sqlite: Database, *, brief: bool
+) -> None:
+    seen: dict[str, int] = {}
+
+    async def watch(session: AsyncSession) -> None:
+        driven = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert isinstance(driven, driver.Connection)
+        await driven.set_trace_callback(lambda said: seen.update({said.split()[0]: get_ident()}))
+
+    await sqlite.write(watch)
+    for key in ("one", "two"):
+        await sqlite.write(partial(add, key=key), brief=brief)
+    assert (seen["INSERT"] == get_ident()) is brief
+    assert get_ident() not in (seen["BEGIN"], seen["COMMIT"])
+
+
+async def test_the_event_loop_has_its_turn_after_every_brief_write_of_a_group(sqlite: Database) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def look(session: AsyncSession) -> int:
+        await add(session, secrets.token_hex(4))
+        return turns
+
+    counting = asyncio.create_task(count())
+    found = await asyncio.gather(*(sqlite.write(look, brief=True) for _ in range(20)))
+    counting.cancel()
+    assert found == sorted(set(found))
 
 
 async def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:

@@ -26,12 +26,13 @@ from app.services.submitting import Submitting
 from tests.services.bench import OWNER, Finding, Scripted, open_bench, request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.db.videos import Video
+    from app.services.lanes import Work
     from tests.services.bench import Bench
 
 
@@ -285,6 +286,27 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
         await accounts.authenticate(f"Bearer {secret}")
     with pytest.raises(GatewayError, match="was revoked"):
         await accounts.authenticate(f"Bearer {secret}")
+
+
+async def test_what_comes_while_a_lane_rests_is_claimed_together(bench: Bench) -> None:
+    engine = Engine(bench.context, lease=30.0)
+    (submit,) = (lane for lane in engine._lanes if lane.shared)  # noqa: SLF001 - there is no other way to it
+    submit.rest, claim, claims = 1.0, submit.take, list[int]()
+
+    async def take(session: AsyncSession, wanted: Claim) -> Sequence[Work]:
+        taken = await claim(session, wanted)
+        claims.append(len(taken))
+        return taken
+
+    submit.take = take
+    await engine.start()
+    await bench.create(n=1)
+    await until(lambda: claims == [1])
+    for number in range(5):
+        await bench.create(prompt=f"number {number}")
+    await until(lambda: len(bench.provider.ledger) == 6)
+    await engine.stop()
+    assert claims == [1, 5]
 
 
 async def test_a_create_is_answered_with_what_it_wrote_and_needs_no_look_at_it(

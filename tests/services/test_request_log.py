@@ -34,11 +34,13 @@ class Counting(SqliteDatabase):
     writes = 0
     away = False
 
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None) -> T:
+    async def write(
+        self, work: Callable[[AsyncSession], Awaitable[T]], news: News | None = None, *, brief: bool = False
+    ) -> T:
         if self.away:
             raise DatabaseUnavailable("away")
         self.writes += 1
-        return await super().write(work, news)
+        return await super().write(work, news, brief=brief)
 
 
 @pytest.fixture
