@@ -70,8 +70,8 @@ def test_status_expiry_and_content_agree_before_and_after(
     assert video["expires_at"] in (video["completed_at"] + 7 * DAY, video["completed_at"] + 7 * DAY + 1)
     assert outcome(gateway, video) == [(200, None)] * 4 + [(304, None)]
     for index in range(2):  # pictures are drawn after the end
-        params = {"variant": "spritesheet", "index": index}
-        assert gateway.http.get(f"/v1/videos/{video['id']}/content", params=params).status_code == 200
+        query = f"variant=spritesheet&index={index}"
+        assert gateway.http.get(f"/v1/videos/{video['id']}/content?{query}").status_code == 200
     assert len(stored(gateway, request)) == 6
 
     calendar.ahead = video["expires_at"] - time.time() - 5
