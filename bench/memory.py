@@ -16,7 +16,10 @@ _EVERY = 0.05  # seconds
 
 @dataclass
 class Memory:
-    """Resident memory in MiB: before the block, and the most that was seen in it; `tree` is with all children."""
+    """Resident memory in MiB: before the block, and the most that was seen in it.
+
+    `tree` is with all children, of which what several share counts once: forks share what their server has loaded.
+    """
 
     before: int = 0
     alone: int = 0
@@ -30,7 +33,7 @@ class Memory:
         self.alone = max(self.alone, alone)
         # One that was just forked shares its parent's memory, and has its name, until it becomes another program.
         others = [child for child in _children(process) if _command(child) != _command(process)]
-        self.tree = max(self.tree, alone + sum(map(_resident, others)))
+        self.tree = max(self.tree, alone + sum(map(_share, others)))
         self.course.append(alone)
 
     @property
@@ -64,6 +67,15 @@ def _resident(process: int) -> int:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096 >> 20
     except (OSError, IndexError):  # it has ended
         return 0
+
+
+def _share(process: int) -> int:
+    """Return a process's proportional set size: of what others hold as well, its part."""
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:  # it has ended
+        return 0
+    return int(rollup.partition("Pss:")[2].split()[0]) >> 10 if "Pss:" in rollup else 0
 
 
 def _command(process: int) -> bytes:

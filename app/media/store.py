@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _CHUNK = 1 << 20  # bytes
-_PARTS_AT_ONCE = 4  # times obstore's 5 MiB part: what one upload may hold in memory
+_PARTS_AT_ONCE = 4  # times obstore's 5 MiB part: what one upload may hold in memory; a disk takes one at a time
 _LIST_PAGE = 1000  # objects; S3 lists and deletes no more at once
 CACHING = "private, max-age=3600"  # for what never changes and is not for everybody
 _KEY = re.compile(r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*")
@@ -108,11 +108,10 @@ class MediaStore:
     async def _put(self, key: str, content: Path | bytes, headers: dict[str, str]) -> None:
         # A folder has nowhere to keep them, and LocalStore refuses to be given any.
         attributes: Attributes | None = {**headers} if self._folder is None else None
+        parts = _PARTS_AT_ONCE if self._folder is None else 1
         try:
             with faults():
-                await self._objects.put_async(
-                    _checked(key), content, attributes=attributes, max_concurrency=_PARTS_AT_ONCE
-                )
+                await self._objects.put_async(_checked(key), content, attributes=attributes, max_concurrency=parts)
                 if self._folder is not None:
                     await asyncio.to_thread(make_durable, self._folder / key, self._folder)
         except FileNotFoundError:
