@@ -96,7 +96,7 @@ def test_one_trace_leads_from_the_callers_request_to_every_step_call_and_webhook
     created = traced.http.post("/v1/videos", json=body, headers=headers).json()
     traced.wait(created["id"])
 
-    steps = ("submit step", "poll step", "store step", "cleanup step", "deliver step")
+    steps = ("submit step", "poll step", "store step", "draw step", "deliver step")
     found = wait_for(collector, "POST /v1/videos", *steps, "submit local", "poll local")
     request = next(span for span in found if span.name == "POST /v1/videos")
     assert (request.trace, request.parent) == (TRACE, CALLER)
