@@ -52,8 +52,7 @@ async def _copy(path: Path, times: int) -> None:
 
 async def _only(session: AsyncSession, table: type[VideoRow | OutputRow]) -> dict[str, Any]:
     """Return the values of the only row."""
-    row = (await session.scalars(select(table))).one()
-    return {attribute.key: getattr(row, attribute.key) for attribute in row.__mapper__.column_attrs}
+    return dict((await session.execute(select(table.__table__))).mappings().one())
 
 
 async def _insert(session: AsyncSession, video: dict[str, Any], output: dict[str, Any], count: int) -> None:
