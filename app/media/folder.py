@@ -40,8 +40,7 @@ def remove_tree(folder: Path, keep: Callable[[str], bool] | None = None) -> None
 def prune(folder: Path, root: Path) -> None:
     """Remove what is empty from a folder up, but the rooms right below the root: a listing relies on them.
 
-    Whoever stores something there just then is not disturbed: a folder with a file is not removed, and obstore makes
-    the folder anew where it vanished before the file was in it.
+    A folder with a file is not removed; whoever is about to store one may find its folder gone, and tries again.
     """
     for place in (folder, *folder.parents):
         if root in (place, place.parent):

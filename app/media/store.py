@@ -7,6 +7,8 @@ A `LocalStore` writes `KEY#N` and renames it, so a key never shows half an objec
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import secrets
 from contextlib import suppress
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20  # bytes
 _PARTS_AT_ONCE = 4  # times obstore's 5 MiB part: what one upload may hold in memory; a disk takes one at a time
+_GONE = os.strerror(errno.ENOENT)
+_PUTS = 20  # times that an object is put into a folder once more, because a deletion took its place away
 _LIST_PAGE = 1000  # objects; S3 lists and deletes no more at once
 CACHING = "private, max-age=3600"  # for what never changes and is not for everybody
 _KEY = re.compile(r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*")
@@ -109,13 +113,19 @@ class MediaStore:
         # A folder has nowhere to keep them, and LocalStore refuses to be given any.
         attributes: Attributes | None = {**headers} if self._folder is None else None
         parts = _PARTS_AT_ONCE if self._folder is None else 1
-        try:
-            with faults():
-                await self._objects.put_async(_checked(key), content, attributes=attributes, max_concurrency=parts)
-                if self._folder is not None:
-                    await asyncio.to_thread(make_durable, self._folder / key, self._folder)
-        except FileNotFoundError:
-            raise StoreFault("the folder or bucket is gone") from None
+        for again in range(_PUTS, -1, -1):
+            try:
+                with faults():
+                    await self._objects.put_async(_checked(key), content, attributes=attributes, max_concurrency=parts)
+                    if self._folder is not None:
+                        await asyncio.to_thread(make_durable, self._folder / key, self._folder)
+            except FileNotFoundError:
+                raise StoreFault("the folder or bucket is gone") from None
+            except StoreFault as fault:  # of a missing place, obstore has no kind of its own
+                if not again or self._folder is None or _GONE not in str(fault):
+                    raise
+            else:
+                return
 
     async def head(self, key: str) -> StoredObject:
         """Describe the object at `key`."""
