@@ -158,7 +158,7 @@ class Http:
             self._asking = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_MOST_ASKING),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(_READ_SECONDS, connect=10.0, sock_connect=5.0, sock_read=60.0),
+                timeout=aiohttp.ClientTimeout(_READ_SECONDS, sock_connect=_PATIENCE.connect, sock_read=_PATIENCE.read),
             )
         try:
             async with self._asking.get(URL(url, encoded=True), headers=headers, allow_redirects=False) as answer:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from app.api import submission_schemas as schemas
@@ -20,8 +21,6 @@ from tests.upstreams.behaviour import Rule, accept_then, answer, cut, fail, hang
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import httpx
 
     from app.domain.jobs import Operation
 
@@ -261,7 +260,7 @@ def test_a_submission_that_was_cancelled_while_its_fate_was_unknown_is_flagged_t
 def test_what_is_still_looked_for_is_not_the_operators_to_resolve(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.providers.http._PATIENCE", 5.0)
+    monkeypatch.setattr("app.providers.http._PATIENCE", httpx.Timeout(5.0))
     system.start(providers=("xai",))
     system.misbehave("xai", Rule(on="submit", do=hang()))
     system.create()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.failover.system import story
-from tests.upstreams.behaviour import Do, Rule, accept_then, answer, cut, garbage, hang, html
+from tests.upstreams.behaviour import Do, Rule, accept_then, answer, asked, cut, garbage, hang, html
 
 if TYPE_CHECKING:
     from tests.failover.system import System
@@ -101,7 +101,7 @@ def test_a_job_that_is_listed_late_is_adopted_then(system: System, provider: str
 def test_a_listing_that_fails_is_asked_again_and_nothing_is_sent_again(
     system: System, provider: str, failing: Do
 ) -> None:
-    system.misbehave(provider, Rule(on="list", do=failing, times=2))
+    system.misbehave(provider, asked("list", failing, times=2))
     (video_id,) = lost(system, provider, "paid-then-cut")
     for _look in range(3):
         look(system, provider)

@@ -125,9 +125,9 @@ def cut(*, reset: bool = False, unread: bool = False) -> Do:
     return Do(kind="cut", reset=reset, unread=unread)
 
 
-def asked(on: On, do: Do) -> Rule:
-    """Make a rule for a GET: a cut comes twice, for a client may ask once more by itself (RFC 9110, section 9.2.2)."""
-    return Rule(on=on, do=do, times=2 if do.kind == "cut" else 1)
+def asked(on: On, do: Do, times: int = 1) -> Rule:
+    """Make a rule for GETs: a cut comes twice each, for a client may ask once more by itself (RFC 9110, 9.2.2)."""
+    return Rule(on=on, do=do, times=2 * times if do.kind == "cut" else times)
 
 
 def hang() -> Do:
