@@ -17,6 +17,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.db import driver
 from app.db.session import ALONE, Database, DatabaseUnavailable, News, T
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from sqlalchemy.engine import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 _BATCH = 64  # writes that share one commit at most
 _READERS = 4
+_DAMAGES = (DatabaseError, sqlite3.DatabaseError)  # SQLAlchemy's, and the driver's own of BEGIN and COMMIT
 
 
 class SqliteDatabase(Database):
@@ -45,20 +46,15 @@ class SqliteDatabase(Database):
             {"async_creator_fn": lambda *_, **__: driver.connect(path)},
         )
         # Parameters are prompts and hashes of keys: they have no place in a traceback.
-        self._write_engine = create_async_engine(
-            url, connect_args=connect, pool_size=1, max_overflow=0, hide_parameters=True
-        )
+        self._write_engine = create_async_engine(url, connect_args=connect, poolclass=NullPool, hide_parameters=True)
         self._read_engine = create_async_engine(
             url, connect_args=connect, pool_size=_READERS, max_overflow=0, hide_parameters=True
         )
         event.listen(self._write_engine.sync_engine, "connect", _prepare_writer)
-        event.listen(self._write_engine.sync_engine, "begin", _begin_immediate)
-        event.listen(self._write_engine.sync_engine, "commit", _commit_surely)
         event.listen(self._read_engine.sync_engine, "connect", _prepare_reader)
         self._read = async_sessionmaker(self._read_engine, expire_on_commit=False)
-        self._write = async_sessionmaker(
-            expire_on_commit=False, autoflush=False, join_transaction_mode="create_savepoint", info={ALONE: True}
-        )
+        self._write = async_sessionmaker(expire_on_commit=False, autoflush=False, info={ALONE: True})
+        self._writing: AsyncConnection | None = None
         self._queue: asyncio.Queue[_Write] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
         self._ahead = time.time() - time.monotonic()
@@ -75,6 +71,8 @@ class SqliteDatabase(Database):
             self._writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._writer
+        if self._writing:
+            await self._writing.close()
         await self._read_engine.dispose()
         await self._write_engine.dispose()
 
@@ -90,16 +88,16 @@ class SqliteDatabase(Database):
         async with self._write_engine.connect() as connection:
             # To change a table may be to replace it, which others must not forbid that refer to it
             # (sqlite.org/lang_altertable.html). Within a transaction this cannot be set.
-            driven: Any = (await connection.get_raw_connection()).driver_connection
-            await driven.execute("PRAGMA foreign_keys=OFF")
+            own = await _driver_of(connection)
+            await own.execute("PRAGMA foreign_keys=OFF")
             try:
-                async with connection.begin():
+                async with own.transaction():
                     if await connection.run_sync(due):
                         await connection.run_sync(upgrade)
                         if (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first():
                             raise DatabaseUnavailable("damaged: rows refer to others that are not there")
             finally:
-                await driven.execute("PRAGMA foreign_keys=ON")
+                await own.execute("PRAGMA foreign_keys=ON")
 
     async def check(self) -> str:
         """Have SQLite look through the file; see `Database.check`."""
@@ -171,14 +169,8 @@ class SqliteDatabase(Database):
 
     async def _commit(self, batch: list[_Write]) -> None:
         BATCH_WRITES.observe(len(batch))
-        results = []
         try:
-            async with self._write_engine.begin() as connection:
-                own = await _driver_of(connection)
-                for write in batch:
-                    with own.here(really=write.brief):
-                        results.append(await write.run(self._write(bind=connection)))
-                    await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
+            results = await self._carry_out(batch)
         except Exception as error:  # noqa: BLE001 - whatever broke the commit is every waiting caller's answer
             for write in batch:
                 write.fail(_fault(error))
@@ -187,9 +179,22 @@ class SqliteDatabase(Database):
             for write in batch:
                 write.tell_changes(self)
         for write, result in zip(batch, results, strict=True):
+            write.succeed(result)
+        for write in batch:  # callers go first: the engine, which is told, takes its time
             if write.news and not write.failed:
                 self.tell(write.news)
-            write.succeed(result)
+
+    async def _carry_out(self, batch: list[_Write]) -> list[object]:
+        results = []
+        if self._writing is None:
+            self._writing = await self._write_engine.connect()
+        own = await _driver_of(self._writing)
+        async with own.transaction():
+            for write in batch:
+                with own.here(really=write.brief):
+                    results.append(await write.run(self._write(bind=self._writing), own))
+                await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
+        return results
 
 
 class _Write:
@@ -208,18 +213,19 @@ class _Write:
         self._done = done
         self._session: AsyncSession | None = None
 
-    async def run(self, session: AsyncSession) -> object:
-        """Do the work in a savepoint, which is the session's.
+    async def run(self, session: AsyncSession, own: driver.Connection) -> object:
+        """Do the work in a savepoint.
 
         Raises DatabaseUnavailable: SQLite has then undone the others' work, too, as for a full disk.
         """
         self._session = session
         try:
-            try:
-                result = await self._work(session)
-                await session.commit()
-            finally:
-                await session.close()  # as `async with` does, which makes a task for it
+            with own.savepoint():
+                try:
+                    result = await self._work(session)
+                    await session.flush()
+                finally:
+                    await session.close()  # as `async with` does, which makes a task for it
         except Exception as error:  # it belongs to this caller; the others' work stands
             fault = _fault(error)
             if isinstance(fault, DatabaseUnavailable):
@@ -255,8 +261,8 @@ def _fault(error: Exception) -> Exception:
 
     It says what SQLite said first, without the statement and its values.
     """
-    damaged = type(error) is DatabaseError  # "malformed", "not a database"; its subclasses but one are our mistakes
-    if not damaged and not isinstance(error, OperationalError | PoolTimeout):
+    damaged = type(error) in _DAMAGES  # "malformed", "not a database"; their subclasses but one are our mistakes
+    if not damaged and not isinstance(error, OperationalError | sqlite3.OperationalError | PoolTimeout):
         return error
     first: BaseException = error  # what follows it is about a transaction that has gone
     while isinstance(first.__context__, DatabaseError | sqlite3.Error):
@@ -280,12 +286,3 @@ def _pragmas(connection: DBAPIConnection, *pragmas: str) -> None:
     for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _commit_surely(connection: Connection) -> None:
-    """Fail where SQLite has given the transaction up by itself; its driver would say nothing."""
-    connection.exec_driver_sql("COMMIT")

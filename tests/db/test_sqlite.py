@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from app.db import driver
 from app.db.session import Database, DatabaseUnavailable
@@ -33,7 +34,7 @@ async def test_a_commit_that_fails_is_every_callers_answer(sqlite: Database) -> 
     results = await asyncio.gather(
         sqlite.write(partial(add, key="x")), sqlite.write(break_the_commit), return_exceptions=True
     )
-    assert [type(result) for result in results] == [IntegrityError, IntegrityError]
+    assert [type(result) for result in results] == [sqlite3.IntegrityError, sqlite3.IntegrityError]
     assert await keys(sqlite) == set()
     assert await sqlite.write(partial(add, key="y")) == "y"
 

@@ -77,10 +77,9 @@ async def fill(session: AsyncSession, spare: int) -> None:
 async def forbid_writes(bench: Bench, *, forbidden: bool) -> None:
     """Have SQLite refuse every write, as on a disk that was mounted anew to be read."""
     assert isinstance(bench.database, SqliteDatabase)
-    async with bench.database._write_engine.connect() as connection:  # noqa: SLF001 - it is the connection's own setting
-        raw = await connection.get_raw_connection()
-        assert raw.driver_connection is not None
-        await raw.driver_connection.execute(f"PRAGMA query_only = {int(forbidden)}")
+    writer = bench.database._writing  # noqa: SLF001 - it is the connection's own setting
+    assert writer is not None
+    await writer.exec_driver_sql(f"PRAGMA query_only = {int(forbidden)}")
 
 
 async def state(bench: Bench, video_id: str) -> str:
