@@ -138,12 +138,12 @@ def create_app(settings: Settings, clock: Callable[[], float] | None = None, *, 
 def _add_routes(app: FastAPI) -> None:
     api = APIRouter()
     for room in (
+        videos,  # routes are tried one after another: creates, which cost the most, come first
         library,
         content,
         events,
         timeline,
         video_reads,
-        videos,
         models,
         keys,
         link_secret,
@@ -157,12 +157,12 @@ def _add_routes(app: FastAPI) -> None:
         input_links,
     ):  # literal paths before /videos/{video_id}
         api.include_router(room.router)
+    for prefix in _PREFIXES:
+        app.include_router(api, prefix=prefix, include_in_schema=prefix == _PREFIXES[0])
     app.include_router(dashboard.router)
     app.include_router(sessions.router)
     pages.install(app)
     docs.install(app)
-    for prefix in _PREFIXES:
-        app.include_router(api, prefix=prefix, include_in_schema=prefix == _PREFIXES[0])
 
 
 @asynccontextmanager

@@ -34,7 +34,9 @@ from app.services.storing import Storing
 from app.services.submitting import Submitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from app.domain.jobs import Job
     from app.services.context import Context
@@ -145,15 +147,20 @@ class Engine:
         if free <= 0:
             return None
         claim = Claim(self._owner, self._clock(), self._lease, free, spared)
-        async with self._database.read() as session:
+
+        async def look(session: AsyncSession) -> tuple[Sequence[Work], float | None]:
             due = await lane.next_due(session, claim)
-        if due is None or due > claim.now:
-            return _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, due - claim.now)
-        claimed = await self._database.write(lambda session: lane.take(session, claim), brief=True)
+            if due is None or due > claim.now:
+                return [], due
+            return await lane.take(session, claim), await lane.next_due(session, claim)
+
+        claimed, due = await self._database.write(look, brief=True)
         for work in claimed:
             LANE_LAG_SECONDS.labels(lane.name).observe(max(0.0, claim.now - (work.run_at or claim.now)))
             self._begin(lane, work)
-        return 0.0 if claimed else _LONGEST_WAIT  # others took what was due, or it waits for what is under way
+        if due is None or (due <= claim.now and not claimed):  # others took it, or it waits for what is under way
+            return _LONGEST_WAIT
+        return min(_LONGEST_WAIT, max(0.0, due - claim.now))
 
     def _begin(self, lane: Lane, work: Work) -> None:
         task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")
