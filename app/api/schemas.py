@@ -67,7 +67,7 @@ class VideoWarning(_Wire):
     """Something that was not done exactly as asked, or that cannot be priced."""
 
     param: str
-    code: Literal["converted", "ignored", "emulated", "unpriced"]
+    code: Literal["converted", "ignored", "emulated", "unpriced", "unknown"]
     requested: str
     used: str | None
     message: str

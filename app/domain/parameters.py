@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Handling: TypeAlias = Literal["passthrough", "renamed", "converted", "emulated", "not available"]
 
+_STRICT = "Refuse values that would be converted or ignored, and fields that are probably misspelt."
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -49,9 +51,7 @@ def parameters(model: Model) -> list[Parameter]:
         _media("reference_images", "image[]", model, (Mode.REFERENCE,), "Images to compose a video from."),
         _media("input_video", "video", model, (Mode.EDIT, Mode.EXTEND), "The video to change or to continue."),
         _media("characters", "object[]", model, (Mode.REFERENCE,), "Sent as reference images.", "emulated"),
-        Parameter(
-            "strict", "boolean", "emulated", modes, "Refuse values that would be converted or ignored.", default="false"
-        ),
+        Parameter("strict", "boolean", "emulated", modes, _STRICT, default="false"),
         Parameter("anything else", "any", "passthrough", modes, "Sent to the provider as it is."),
     ]
 

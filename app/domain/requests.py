@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE_FIELDS",
+    "KNOWN",
     "N_LIMIT",
     "PROMPT_LIMIT",
     "RESERVED_METADATA",
@@ -75,7 +76,7 @@ SCALAR_FIELDS = frozenset(
         "purpose",
     }
 )
-_KNOWN = SCALAR_FIELDS - {"name", "purpose"} | FILE_FIELDS - {"file"} | {"metadata", "characters"}
+KNOWN = SCALAR_FIELDS - {"name", "purpose"} | FILE_FIELDS - {"file"} | {"metadata", "characters"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,7 @@ def _asked(values: Mapping[str, object]) -> Asked:
 
 def _extra(values: Mapping[str, object]) -> dict[str, object]:
     """Collect what goes to the provider verbatim, which is plain data: a file has nowhere to go."""
-    extra = {name: value for name, value in values.items() if name not in _KNOWN}
+    extra = {name: value for name, value in values.items() if name not in KNOWN}
     for name, value in extra.items():
         inside = [value]
         while inside:

@@ -12,6 +12,7 @@ from app.domain.catalogue import LOCAL, Mode, Price, SecondsRange
 from app.domain.errors import GatewayError
 from app.domain.jobs import seconds_text
 from app.domain.limits import UNLIMITED
+from app.domain.misspelt import misspelt, refuse
 from app.domain.offers import Offer, Shown, tails_behind
 from app.domain.pricing import Quantities
 from app.domain.requests import VideoId
@@ -79,6 +80,9 @@ class Planner:
         _check_limits(request, route)
         if request.strict and route.warnings:
             raise GatewayError("unsupported_value", f"{route.warnings[0].message} strict is true.", param="model")
+        strange = () if route.spec.verbatim else misspelt(request.extra)
+        if request.strict:
+            refuse(strange)
         gathered = [await self._inputs.gather_image(owner, image, folder) for image in request.images]
         gathered += [await self._inputs.gather_character(owner, character) for character in request.characters]
         source = 0.0
@@ -93,7 +97,7 @@ class Planner:
             best.shown.seconds,
             gathered,
             _price(best.route, best.bought),
-            (*route.warnings, *best.shown.warnings, *_about_the_gateway(request)),
+            (*route.warnings, *best.shown.warnings, *strange, *_about_the_gateway(request)),
             [way.offer for way in (best, *others)],
         )
 

@@ -238,3 +238,18 @@ def test_a_character_needs_a_name(gateway: Running) -> None:
 def test_a_purpose_is_a_short_word(gateway: Running, purpose: str) -> None:
     answer = post_parts(gateway, text("purpose", purpose), path="/v1/files")
     check_refusal(answer, 400, "invalid_value", "purpose", "purpose")
+
+
+@pytest.mark.parametrize("path", ["/v1/videos", "/v1/videos?dryRun=true", "/v1/videos/edits"])
+def test_strict_refuses_a_field_that_is_probably_misspelt_and_says_which_was_meant(gateway: Running, path: str) -> None:
+    fields: dict[str, object] = {"prompt": "a calm sea", "aspectRatio": "1:1", "strict": True}
+    if path.endswith("edits"):
+        fields["video"] = "https://93.184.216.34/a.mp4"
+    answer = gateway.http.post(path, json=fields)
+    check_refusal(answer, 400, "unsupported_value", "aspectRatio", "did you mean aspect_ratio?", "strict")
+
+
+def test_strict_takes_a_field_that_only_the_provider_knows(gateway: Running) -> None:
+    fields = {"prompt": "a calm sea", "seed": 4, "image_urls": [], "negative_prompt": "rain", "strict": True}
+    answer = gateway.http.post("/v1/videos?dryRun=true", json=fields)
+    assert (answer.status_code, answer.json()["warnings"]) == (200, [])

@@ -126,6 +126,17 @@ def test_unknown_fields_reach_the_provider_with_their_types(gateway: Running) ->
     assert order(gateway, from_json["id"])["extra"] == order(gateway, from_form["id"])["extra"] == extra
 
 
+def test_a_field_that_is_nearly_one_of_ours_is_passed_on_with_a_warning(gateway: Running) -> None:
+    assert [(each["param"], each["code"]) for each in both(gateway, sizes="1x1", seed=4)["warnings"]] == [
+        ("sizes", "unknown")
+    ]
+    video = stopped(gateway, gateway.http.post("/v1/videos", json={"prompt": "x", "sizes": "1x1", "seed": 4}))
+    assert order(gateway, video["id"])["extra"] == {"sizes": "1x1", "seed": 4}
+    (warning,) = video["warnings"]
+    assert (warning["requested"], warning["used"]) == ("1x1", None)
+    assert "did you mean size?" in warning["message"]
+
+
 def test_metadata_may_come_in_brackets_or_as_json_text(gateway: Running) -> None:
     for files in ([("metadata[shot]", (None, "7"))], [("metadata", (None, '{"shot": "7"}'))]):
         video = stopped(gateway, gateway.http.post("/v1/videos", files=[("prompt", (None, "x")), *files]))

@@ -83,6 +83,11 @@ async def test_strict_does_not_refuse_what_has_no_price(tmp_path: Path) -> None:
     assert [each.code for each in plan.warnings] == ["unpriced"]
 
 
+async def test_fields_of_an_endpoint_that_the_catalogue_does_not_know_are_its_own(bench: Bench) -> None:
+    asked = request(prompt="x", sizes="big", strict=True, model="fal/fal-ai/anything")
+    assert "unknown" not in {each.code for each in (await bench.planner.plan(OWNER, asked, bench.folder)).warnings}
+
+
 async def test_what_has_a_price_is_not_warned_of(bench: Bench) -> None:
     plan = await bench.planner.plan(OWNER, request(prompt="x"), bench.folder)
     assert plan.warnings == ()
