@@ -25,6 +25,7 @@ from app.media.bucket import credentials
 from app.media.errors import StoreFault
 from app.media.network import NetworkPolicy
 from app.media.store import MediaStore
+from app.program import program
 from app.providers.aimlapi.adapter import AimlApiProvider
 from app.providers.fal.adapter import FalProvider
 from app.providers.local.adapter import LocalProvider
@@ -223,7 +224,8 @@ def check_access(settings: Settings, *, guarded: bool) -> None:
     if settings.auth == "on" and not guarded and not settings.loopback:
         raise StartupError(
             f"{settings.host} can be reached from other machines, and there is no API key. Make one with "
-            "`reelgate keys create NAME --admin`, or set REELGATE_ADMIN_KEY, or REELGATE_AUTH=off to let everyone in."
+            f"`{program()} keys create NAME --admin`, or set REELGATE_ADMIN_KEY, or REELGATE_AUTH=off to let everyone "
+            "in."
         )
 
 
@@ -248,7 +250,10 @@ def lock(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise BusyError(f"Another gateway is using the data folder {path.parent}.") from None
+            where = path.read_text(encoding="utf-8", errors="replace")  # empty while it starts, and for a command
+            raise BusyError(
+                f"Another gateway is using the data folder {path.parent}{f', at {where}' if where else ''}."
+            ) from None
         file.truncate(0)
         try:
             yield

@@ -85,8 +85,8 @@ class TestResult(_Wire):
 
     object: Literal["webhook_endpoint.test"]
     event_type: EventType
-    status_code: int
-    success: Literal[True]
+    status_code: int = Field(description="How the receiver answered; only 2xx takes the event.")
+    success: Literal[True] = Field(description="OpenAI's: there was an answer, whatever it says.")
     webhook_endpoint_id: str
 
 

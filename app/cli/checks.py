@@ -23,6 +23,7 @@ from app.cli.terminal import out, plain, speaks_json
 from app.db.session import DatabaseUnavailable
 from app.media.errors import MediaError, StoreFault
 from app.media.probe import inspect_video
+from app.program import program
 from app.providers.base import Checks, ProviderError
 from app.providers.local.spec import RenderSpec
 from app.services.accounts import Accounts
@@ -192,10 +193,8 @@ async def _public_url(settings: Settings, providers: tuple[str, ...], *, running
 
 
 def _gateway(settings: Settings, running: str | None) -> Finding:
-    fact = (
-        f"runs on {running}" if running else f"not running; `reelgate serve` would use {settings.host}:{settings.port}"
-    )
-    return _say("gateway", None, fact)
+    would = f"not running; `{program()} serve` would use {settings.host}:{settings.port}"
+    return _say("gateway", None, f"runs on {running}" if running else would)
 
 
 def _access(settings: Settings, *, guarded: bool) -> Finding:
@@ -204,7 +203,7 @@ def _access(settings: Settings, *, guarded: bool) -> Finding:
     except StartupError as refusal:
         return _say("access", str(refusal), "")
     if guarded:
-        fact = "REELGATE_ADMIN_KEY is set" if settings.admin_key else "by the keys in `reelgate keys list`"
+        fact = "REELGATE_ADMIN_KEY is set" if settings.admin_key else f"by the keys in `{program()} keys list`"
     else:
         fact = f"open: no key is needed by anyone who reaches {settings.host}"
     return _say("access", None, fact)

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli.connection import ask
 from app.cli.terminal import UNREACHABLE, err, fail
+from app.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def _states(http: httpx.Client, video: dict[str, Any]) -> Iterator[dict[str, Any
 def come_back(video: dict[str, Any], base_url: str | None = None) -> str:
     """Say how to see later what became of it."""
     rest = f"{video['id']} --base-url {base_url}" if base_url else video["id"]
-    return f"see `reelgate videos show {rest}`, or follow it by `reelgate videos watch {rest}`"
+    return f"see `{program()} videos show {rest}`, or follow it by `{program()} videos watch {rest}`"
 
 
 def _title(video: dict[str, Any], entry: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from app.cli.terminal import (
     plain,
     print_json,
 )
+from app.program import program
 
 if TYPE_CHECKING:
     import httpx
@@ -107,7 +108,7 @@ def generate(
     settings = load_settings()
     running = find(settings, base_url)
     if not wait and not running:
-        fail("--no-wait needs a gateway that goes on: start one with `reelgate serve`, or name one with --base-url")
+        fail(f"--no-wait needs a gateway that goes on: start one with `{program()} serve`, or name one with --base-url")
     with connect(settings, running, engine=True) as http:
         estimate = order.price(http)
         _preview(estimate)
@@ -177,7 +178,7 @@ def _interrupted(
     if cancel:
         err.print("cancelled")
     else:
-        when = "it goes on" if goes_on else "it goes on when a gateway runs here again (`reelgate serve`)"
+        when = "it goes on" if goes_on else f"it goes on when a gateway runs here again (`{program()} serve`)"
         err.print(f"{when}: {come_back(video, base_url)}", markup=False)
     raise typer.Exit(INTERRUPTED)
 

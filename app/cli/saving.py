@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from app.cli.connection import check
 from app.cli.terminal import err, fail, out, plain, speaks_json
+from app.program import program
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +68,7 @@ def save(
         try:
             size = _write(http, video["id"], {"index": entry["index"], "variant": variant}, path)
         except OSError as error:
-            there = f"the gateway has it: `reelgate videos download {video['id']}`"
+            there = f"the gateway has it: `{program()} videos download {video['id']}`"
             fail(f"cannot write {path}: {error.strerror}; {there}", code="cannot_write")
         saved.append({"index": entry["index"], "path": str(path), "size_bytes": size})
         if not speaks_json():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import logging
 import signal
@@ -15,6 +16,7 @@ from rich.markup import escape
 
 from app.cli.connection import local_url
 from app.cli.terminal import err, fail, load_settings, out
+from app.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.startup import Role
-
-
-_FIRST_KEY = "make one with `reelgate keys create NAME --admin`"
 
 
 def serve(
@@ -61,7 +60,11 @@ def _run(settings: Settings, role: Role) -> None:
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port.")
+        reason = str(error.strerror).partition(" (while ")[0]  # what follows says the address once more
+        remedy = "Set REELGATE_PORT (or --port) to another; 0 takes a free one."
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            remedy = "Set REELGATE_HOST (or --host) to an address of this machine."
+        fail(f"cannot listen on {settings.host}:{settings.port}: {reason}. {remedy}")
     gc.disable()  # what is loaded now stays: to look through it for garbage is a seventh of the start
     from app.main import create_app
     from app.startup import StartupError, check_role
@@ -151,12 +154,17 @@ def _greet(app: FastAPI, settings: Settings, port: int, role: Role) -> None:
         )
         return
     out.print(f"\n[bold]Reelgate[/bold] listens on [bold]{url}/v1[/bold]")
+    out.print(f"  dashboard  {url}")
     out.print(f"  providers  {providers}")
     out.print(f"  data       {settings.data_dir.absolute()}")
     if not gateway.accounts.guarded:
         reach = "only this machine can connect" if settings.loopback else "ANYONE who reaches this address can use it"
-        out.print(f"  [yellow]open: no API key is needed ({reach}); {_FIRST_KEY}[/yellow]")
+        first = f"make one with `{escape(program())} keys create NAME --admin`"
+        out.print(f"  [yellow]open: no API key is needed ({reach}); {first}[/yellow]")
     out.print("\nTry it:")
+    found = settings.data_dir == type(settings).model_fields["data_dir"].default  # by what it says in that folder
+    where = "" if found else f" --base-url {url}"
+    out.print(f'  {program()} generate "a lighthouse in a storm" -o storm.mp4{where}\n', markup=False)
     out.print(
         f"  curl -s {url}/v1/videos{key} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"prompt": "a lighthouse in a storm, waves against the rocks"}\'\n',

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import httpx
 
 from app.media.errors import Busy, MediaError
-from app.media.network import is_public
+from app.media.network import NetworkPolicy, is_public
 from app.media.shares import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.media.network import Address, NetworkPolicy
+    from app.media.network import Address
 
 _LONGEST_URL = 8192  # characters; signed URLs of object stores take up to about two thousand
 _SHOWN = 200  # characters of a URL that an error message repeats
@@ -85,7 +85,7 @@ class Resolver:
         host = _host(parsed)
         closed = [address for address in addresses if not self._allow.opens(host, address)]
         if any(not is_public(address) for address in closed):
-            raise _refusal(f"{place(parsed)}: the host is not on the public internet.")
+            raise _refusal(f"{place(parsed)}: the host is not on the public internet.{_way_in(host, closed)}")
         if closed and (parsed.scheme != "https" or parsed.port not in (None, *self._ports)):
             ports = " or ".join(map(str, self._ports))
             raise _refusal(f"{place(parsed)}: only https on port {ports} is allowed.")
@@ -156,6 +156,17 @@ def _forget(asking: asyncio.Task[list[str]]) -> None:
 
 def _look_up(host: str) -> list[str]:
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+
+
+def _way_in(host: str, closed: list[Address]) -> str:
+    """Name the setting that opens the host, in the words of the URL: where its name leads is nobody's to learn here."""
+    try:
+        opened = NetworkPolicy.parse(host)
+    except ValueError:  # an address in an odd spelling
+        return ""
+    if opened.everything or not all(opened.opens(host, address) for address in closed):
+        return ""
+    return f" If you run this gateway yourself: REELGATE_ALLOW_PRIVATE_NETWORKS={host} opens it."
 
 
 def _host(url: httpx.URL) -> str:

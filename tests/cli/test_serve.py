@@ -23,8 +23,15 @@ def test_it_says_where_it_listens_and_what_to_paste(tmp_path: Path) -> None:
         assert f"Reelgate listens on {gateway.url}/v1" in gateway.greeting
         assert "local (Local preview (no AI))" in gateway.greeting
         assert "open: no API key is needed" in gateway.greeting
+        assert f"dashboard  {gateway.url}\n" in gateway.greeting
+        assert '  reelgate generate "a lighthouse in a storm" -o storm.mp4\n' in gateway.greeting
         assert "curl -s" in gateway.greeting
         assert httpx.get(f"{gateway.url}/readyz").json()["status"] == "ok"
+
+
+def test_in_a_folder_of_its_own_it_says_by_which_address_to_find_it(tmp_path: Path) -> None:
+    with served(tmp_path, REELGATE_DATA_DIR="elsewhere") as gateway:
+        assert f"-o storm.mp4 --base-url {gateway.url}\n" in gateway.greeting
 
 
 def test_it_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
@@ -92,8 +99,9 @@ def test_unknown_variables_are_named_with_the_nearest_known_one(tmp_path: Path) 
 
 
 def test_a_second_gateway_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with served(tmp_path):
-        assert "Another gateway is using the data folder" in refused(tmp_path)
+    with served(tmp_path) as gateway:
+        said = refused(tmp_path)
+        assert f"Another gateway is using the data folder {tmp_path / 'data'}, at {gateway.url}." in said
 
 
 @pytest.mark.parametrize("command", [("serve", "--no-engine"), ("worker",)])
@@ -101,10 +109,20 @@ def test_the_work_on_a_file_is_not_split(tmp_path: Path, command: tuple[str, ...
     assert "SQLite serves one process" in refused(tmp_path, *command)
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_with_the_setting_that_chooses_another(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"cannot listen on 127.0.0.1:{port}" in refused(tmp_path, REELGATE_PORT=str(port))
+        said = refused(tmp_path, REELGATE_PORT=str(port))
+    remedy = "Set REELGATE_PORT (or --port) to another; 0 takes a free one."
+    assert said == f"error: cannot listen on 127.0.0.1:{port}: Address already in use. {remedy}\n"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_that_is_not_of_this_machine_is_named_with_its_setting(tmp_path: Path, host: str) -> None:
+    said = refused(tmp_path, REELGATE_HOST=host)
+    assert f"cannot listen on {host}:0: " in said
+    assert "Set REELGATE_HOST (or --host) to an address of this machine." in said
+    assert "(while" not in said
 
 
 @pytest.mark.parametrize(("auth", "status"), [("on", 401), ("off", 200)])

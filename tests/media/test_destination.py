@@ -100,6 +100,7 @@ NAMES = {
     "mapped.example": ["::ffff:10.0.0.1"],
     "public.example": ["93.184.215.14", "2606:2800:21f:cb07::1"],
     "private.example": ["10.0.0.7"],
+    "all": ["10.0.0.7"],
 }
 
 
@@ -126,6 +127,26 @@ async def refusal(url: str, allow: str = "") -> str:
 @pytest.mark.parametrize("url", INSIDE)
 async def test_the_inside_is_refused_however_it_is_written(url: str) -> None:
     assert "not on the public internet" in await refusal(url)
+
+
+async def test_the_setting_that_a_refusal_names_opens_the_host_and_no_other_of_the_inside() -> None:
+    named = {url: (await refusal(url)).partition("NETWORKS=")[2].removesuffix(" opens it.") for url in INSIDE}
+    for url, value in named.items():
+        if value:
+            await Resolver(NetworkPolicy.parse(value)).resolve(url)
+            assert "not on the public internet" in await refusal("https://private.example/", value)
+    for url in ("https://127.0.0.1/", "https://localhost/", "https://[::1]/", "https://mixed.example/"):
+        assert named[url] == httpx.URL(url).host
+
+
+async def test_a_refusal_does_not_tell_where_a_name_leads() -> None:
+    message = await refusal("https://private.example/")
+    assert "REELGATE_ALLOW_PRIVATE_NETWORKS=private.example opens it." in message
+    assert NAMES["private.example"][0] not in message
+
+
+async def test_a_host_by_the_name_of_all_is_no_reason_to_open_everything() -> None:
+    assert "REELGATE_ALLOW_PRIVATE_NETWORKS" not in await refusal("https://all/")
 
 
 @pytest.mark.parametrize("url", MALFORMED)
