@@ -20,6 +20,7 @@ from app.db.sqlite import SqliteDatabase
 from app.domain import catalogue
 from app.domain.catalogue import LOCAL
 from app.domain.errors import GatewayError
+from app.domain.modes import KEY_SETTINGS
 from app.domain.verbatim import verbatim_model
 from app.media.bucket import credentials
 from app.media.errors import StoreFault
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["all", "api", "worker"]  # what a process does of the gateway's work
 
 _OLD_SECONDS = 24 * 3600.0  # what a process left in a folder that others use, too, is nobody's by then
-_KEYS = {"fal": "FAL_KEY", "aimlapi": "AIMLAPI_KEY", "xai": "XAI_API_KEY"}
 
 
 class StartupError(Exception):
@@ -130,7 +130,7 @@ def _build(known: Mapping[str, Callable[[], Provider] | None], name: str) -> Pro
         raise StartupError(f"REELGATE_PROVIDERS names {name!r}; this version has: {', '.join(known)}.")
     build = known[name]
     if build is None:
-        raise StartupError(f"REELGATE_PROVIDERS names {name!r}, which has no key: set {_KEYS[name]}.")
+        raise StartupError(f"REELGATE_PROVIDERS names {name!r}, which has no key: set {KEY_SETTINGS[name]}.")
     return build()
 
 

@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from app import children
 from app.child import ChildError
-from app.cli.connection import find_running
+from app.cli.connection import addresses, find_running
 from app.cli.public_url import PublicUrlError, check_public_url
 from app.cli.terminal import out, plain, speaks_json
 from app.db.session import DatabaseUnavailable
@@ -39,7 +39,7 @@ from app.startup import (
 )
 
 if TYPE_CHECKING:
-    from app.config import Settings
+    from app.config import CommandSettings, Settings
 
 _PYTHON = (3, 11)
 _FREE_GIB = 1.0
@@ -59,7 +59,7 @@ class Finding:
     message: str
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: CommandSettings) -> list[Finding]:
     """Check everything; without --json, each finding is said as soon as it is there."""
     running = find_running(settings)
     found = [
@@ -192,9 +192,12 @@ async def _public_url(settings: Settings, providers: tuple[str, ...], *, running
     return _say("public url", None, f"{found}{told}")
 
 
-def _gateway(settings: Settings, running: str | None) -> Finding:
+def _gateway(settings: CommandSettings, running: str | None) -> Finding:
     would = f"not running; `{program()} serve` would use {settings.host}:{settings.port}"
-    return _say("gateway", None, f"runs on {running}" if running else would)
+    fact = f"runs on {running}" if running else would
+    if settings.base_url and addresses(settings, None) != [running]:
+        fact += ". What is checked is this machine: REELGATE_BASE_URL, which names another gateway, is left aside"
+    return _say("gateway", None, fact)
 
 
 def _access(settings: Settings, *, guarded: bool) -> Finding:

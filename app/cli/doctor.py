@@ -11,7 +11,10 @@ from app.cli.terminal import FAILED, load_settings, print_json
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Check this machine and its providers, without spending. Ends with status 1 if anything is wrong."""
+    """Check this machine, its gateway and its providers, without spending. Ends with status 1 if anything is wrong.
+
+    It opens the data folder and the database by itself, so REELGATE_BASE_URL does not lead it to another machine.
+    """
     from app.cli.checks import examine
 
     found = examine(load_settings())

@@ -21,6 +21,12 @@ _COLUMNS = (
     Column("model", may_go=True),
     Column("prompt"),
 )
+_STEPS = {
+    "submitted": "submitted to {provider}",
+    "accepted": "accepted by {provider}",
+    "refused": "refused by {provider}",
+    "unsent": "not sent to {provider}",
+}
 _COLOURS = {"completed": "green", "failed": "red", "in_progress": "yellow"}
 
 
@@ -94,12 +100,11 @@ def _story(video: dict[str, Any], timeline: dict[str, Any]) -> None:
     several = video["n"] > 1
     for step in timeline["data"]:
         whose = f" (output {step['index']})" if several and step["index"] is not None else ""
-        by = f" by {step['provider']}" if step["step"] in ("accepted", "refused") else ""
-        to = f" to {step['provider']}" if step["step"] == "submitted" else ""
-        _line(f"+{step['at'] - begun:.1f} s", f"{step['step']}{to}{by}{whose}")
+        _line(f"+{step['at'] - begun:.1f} s", f"{_STEPS.get(step['step'], '{step}').format(**step)}{whose}")
     for each in video["metadata"]["attempts"]:
         if each["message"]:
-            _line("attempt", f"{each['provider']} {each['outcome']}: {each['message']} ({each['code']})")
+            code = f" ({each['code']})" if each["code"] else ""
+            _line("attempt", f"{each['provider']} {each['outcome']}: {each['message']}{code}")
 
 
 def _line(name: str, value: str, style: str = "default") -> None:

@@ -19,8 +19,8 @@
   }
 
   function name(button) {
-    button.textContent = NAMES[theme];
-    button.setAttribute("aria-label", `${NAMES[theme]} colours: change`);
+    button.textContent = `${NAMES[theme]} colours`;
+    button.setAttribute("aria-label", `${button.textContent}: change`);
   }
 
   let theme = stored();

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 LOCAL = "local"  # the provider that serves every model for nothing
+KEY_SETTINGS = {"fal": "FAL_KEY", "aimlapi": "AIMLAPI_KEY", "xai": "XAI_API_KEY"}  # what turns the others on
 LONGEST = 3600  # seconds of any video
 
 _Dollars: TypeAlias = Annotated[FiniteFloat, Field(ge=0, le=10_000)]  # so that every sum stays a number the API can say

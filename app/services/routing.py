@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.domain.catalogue import Mode
 from app.domain.errors import GatewayError
+from app.domain.modes import KEY_SETTINGS
 from app.domain.sizing import ParameterWarning
 from app.domain.verbatim import verbatim_model
 
@@ -52,10 +53,13 @@ class Router:
             offering = model.offerings.get(provider)
             if provider in self.providers and offering and mode in offering.modes:
                 return Route(name, model, provider, offering.modes[mode])
-        if not any(provider in self.providers and provider in model.offerings for provider in candidates):
+        able = [each for each in model.offerings if pinned in (None, each)]
+        if not any(each in self.providers for each in able):
+            turned_on = (f"{each} ({KEY_SETTINGS[each]})" if each in KEY_SETTINGS else each for each in able)
             raise GatewayError(
                 "no_provider_configured",
-                f"No configured provider offers {name!r}. Configured: {', '.join(self.providers) or 'none'}.",
+                f"No configured provider offers {name!r}. Configured: {', '.join(self.providers) or 'none'}. "
+                f"Offered by: {', '.join(turned_on) or 'none'}.",
                 param="model",
             )
         others = ", ".join(self.catalogue.models_with(mode, self.providers)) or "none"

@@ -69,6 +69,18 @@ def test_a_python_that_is_too_old_fails(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "is too old: 99.0 is needed" in result.output
 
 
+def test_it_says_that_it_leaves_a_gateway_elsewhere_aside(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REELGATE_BASE_URL", "https://elsewhere.example/v1")
+    assert "REELGATE_BASE_URL, which names another gateway, is left aside" in run("doctor").output
+    with served(tmp_path) as gateway:
+        monkeypatch.setenv("REELGATE_BASE_URL", f"{gateway.url}/v1")
+        said = run("doctor").output
+    assert f"runs on {gateway.url}\n" in said
+    assert "REELGATE_BASE_URL" not in said
+
+
 def test_a_running_gateway_is_found_and_asked(run: Run, tmp_path: Path) -> None:
     with served(tmp_path) as gateway:
         said = run("doctor").output

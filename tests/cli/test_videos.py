@@ -141,6 +141,17 @@ def test_what_failed_is_shown_with_its_reason(run: Run, slow: Waits) -> None:
     assert "output 0    failed: " in page
 
 
+def test_an_attempt_that_nobody_answered_is_told_without_a_code(run: Run, tmp_path: Path, unused_port: int) -> None:
+    nowhere = f"http://127.0.0.1:{unused_port}/v1"
+    with serve(settings_for(tmp_path / "served", XAI_API_KEY=xai.KEY, xai_url=nowhere)) as gateway:
+        path = f"/v1/videos/{gateway.create()['id']}"
+        until(lambda: gateway.http.get(path).json()["metadata"]["attempts"])
+        page = run("videos", "show", path.rpartition("/")[2], "--base-url", gateway.url).stdout
+    attempt = next(line for line in page.splitlines() if line.startswith("attempt"))
+    assert attempt.startswith("attempt     xai unavailable: ")
+    assert "None" not in page
+
+
 def test_one_is_watched_to_its_end_and_saved(run: Run, tmp_path: Path, slow: Waits) -> None:
     video_id = slow.create()
     results = []

@@ -95,12 +95,12 @@ def test_light_or_dark_is_the_systems_until_one_chooses_and_then_stays(open_page
     ground = "getComputedStyle(document.body).backgroundColor"
     visit.sign_in()
     dark = page.evaluate(ground)
-    page.get_by_role("button", name="System colours").click()
+    page.get_by_text("System colours", exact=True).click()
     light = page.evaluate(ground)
     assert dark != light
     page.reload()
     assert page.evaluate(ground) == light
-    page.get_by_role("button", name="Light colours").click()
+    page.get_by_text("Light colours", exact=True).click()
     assert page.evaluate(ground) == dark
 
 

@@ -78,8 +78,15 @@ def test_a_name_that_is_no_endpoint_is_unknown(model: str) -> None:
 
 
 def test_a_model_nobody_described_needs_its_provider() -> None:
-    with pytest.raises(GatewayError, match="No configured provider offers 'fal/luma/ray'"):
+    with pytest.raises(GatewayError, match=r"No configured provider offers 'fal/luma/ray'\..*by: fal \(FAL_KEY\)\."):
         router("local").route("fal/luma/ray", Mode.TEXT)
+
+
+def test_who_could_offer_a_model_is_named_with_the_setting_that_turns_it_on() -> None:
+    with pytest.raises(GatewayError) as error:
+        router().route("grok-imagine-video", Mode.TEXT)
+    offered = "Offered by: fal (FAL_KEY), aimlapi (AIMLAPI_KEY), xai (XAI_API_KEY), local."
+    assert error.value.message == f"No configured provider offers 'grok-imagine-video'. Configured: none. {offered}"
 
 
 def test_a_follow_up_of_a_model_nobody_described_goes_to_one_that_edits() -> None:

@@ -1,4 +1,4 @@
-// What was made during this visit, newest first, with progress until it plays.
+// What was made during this visit, newest first, with progress until it can be played.
 
 import { h, replace } from "../dom.js";
 import { follow } from "../events.js";

@@ -1,4 +1,4 @@
-// A video's outputs: each shows its progress, then plays, or says why it failed.
+// A video's outputs: each shows its progress, then is there to be played, or says why it failed.
 
 import { h, replace } from "../dom.js";
 import { PENDING } from "../events.js";

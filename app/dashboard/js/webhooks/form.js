@@ -14,7 +14,7 @@ export async function createEndpoint(onChange) {
   const form = fieldsOf({ name: "", url: "", event_types: EVENTS });
   const made = await askFor({
     title: "New endpoint",
-    detail: "It is told of the end of every video that this key makes.",
+    detail: "It is told of the end of every video that you make.",
     content: form.content,
     yes: "Make endpoint",
     work: () => call("POST", "/v1/webhook_endpoints", { json: form.read() }),

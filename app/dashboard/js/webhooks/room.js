@@ -23,7 +23,7 @@ export function webhooksView(where, signal) {
       const { data } = await call("GET", `/v1/webhook_endpoints?limit=${MOST}`, { signal });
       make.hidden = !mayWrite();
       keepFocus(list, () => replace(list, data.map((endpoint) => endpointCard(endpoint, load))));
-      told.textContent = data.length ? "" : "No endpoint yet: none of this key's videos is told of, but for those with a webhook_url of their own.";
+      told.textContent = data.length ? "" : "No endpoint yet: none of your videos is told of, but for those with a webhook_url of their own.";
       deliveries.name(data);
     } catch (error) {
       if (!signal.aborted) replace(told, h("span", { class: "error", role: "alert" }, reason(error)));

@@ -25,7 +25,7 @@ export function askToRotate(title, path) {
 
 export function requestSecret() {
   const button = (name, onclick) => h("button", { type: "button", class: "quiet", onclick }, name);
-  const show = ({ key }) => showSecret("The secret of webhook_url", "It signs what goes to the webhook_url of this key's requests.", key);
+  const show = ({ key }) => showSecret("The secret of webhook_url", "It signs what goes to the webhook_url of your requests.", key);
 
   async function reveal() {
     try {
@@ -44,7 +44,7 @@ export function requestSecret() {
     "section",
     { class: "card secret-card", "aria-labelledby": "request-secret" },
     h("h2", { id: "request-secret" }, "Requests with a webhook_url of their own"),
-    h("p", { class: "muted" }, "What is sent there is signed with one secret of this key."),
+    h("p", { class: "muted" }, "What is sent there is signed with one secret of yours."),
     h("div", { class: "row actions" }, button("Show secret", reveal), mayWrite() ? button("Rotate secret of requests", rotate) : null),
   );
 }
