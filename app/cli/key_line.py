@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.cli.terminal import plain
+from app.cli.terminal import dollars, plain
 from app.cli.times import to_minute
 
 
@@ -22,7 +22,7 @@ def key_line(row: dict[str, Any]) -> str:
 def _limits(row: dict[str, Any]) -> list[str]:
     period = "" if row["budget_period"] == "total" else f" per {row['budget_period']}"
     said = {
-        "budget_usd": f"${row['spent_usd']:g} of ${row['budget_usd']}{period}",
+        "budget_usd": f"{dollars(row['spent_usd'])} of {dollars(row['budget_usd'])}{period}",
         "requests_per_minute": f"{row['requests_per_minute']} requests per minute",
         "max_concurrent": f"{row['max_concurrent']} at a time",
         "models": f"models {','.join(row['models'] or ())}",

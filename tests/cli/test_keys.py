@@ -98,7 +98,7 @@ def test_the_key_and_the_address_may_stand_in_a_file(run: Run, tmp_path: Path) -
 
 
 LIMITS = ("--budget", "25", "--per", "month", "--rpm", "60", "--concurrent", "4", "--provider", "local")
-SHOWN = ("$0 of $25.0 per month", "60 requests per minute", "4 at a time", "providers local")
+SHOWN = ("$0 of $25 per month", "60 requests per minute", "4 at a time", "providers local")
 
 
 def limit_and_rotate(run: Run) -> None:
