@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from app.api import key_schemas as schemas
 from app.db.budgets import balance_of
 from app.domain.allowed import by_catalogue
-from app.domain.errors import invalid, missing
+from app.domain.errors import GatewayError, invalid, missing
 from app.domain.pricing import dollars, micro_dollars
 from app.services.accounts import KeySettings
 
@@ -30,6 +30,9 @@ def read_new(body: Mapping[str, object], catalogue: Catalogue) -> KeySettings:
     """Read what a new key is to be. Raises GatewayError."""
     wanted = _read(schemas.KeyRequest, body)
     made = _laid_over(KeySettings(wanted.name), wanted)
+    if made.limits.budget is None and made.limits.period != "total":
+        message = f"budget_usd is missing: budget_period {made.limits.period!r} is what a budget is for."
+        raise GatewayError("missing_required_parameter", message, param="budget_usd")
     return replace(made, limits=by_catalogue(made.limits, catalogue))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
+from app.cli.amounts import NONE, amount, count
 from app.cli.completion import complete_key, complete_model, complete_provider
 from app.cli.connection import ask, client, find
 from app.cli.key_line import key_line
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from app.domain.catalogue import Catalogue
     from app.services.accounts import Accounts
 
-_NO_ADMIN = (
-    "[yellow]note:[/yellow] this key cannot manage keys, and there is no admin key yet: "
-    "make one with --admin while the gateway is stopped, or set REELGATE_ADMIN_KEY."
-)
-_NONE = "none"  # takes a limit away
-
 keys = typer.Typer(help="Make, list, change, rotate and revoke API keys.", no_args_is_help=True)
 
 T = TypeVar("T")
@@ -40,10 +35,12 @@ Id = Annotated[
     str, typer.Argument(help="The key's id, key_….", metavar="ID", callback=identifier, autocompletion=complete_key)
 ]
 RoleOption = Annotated[Role | None, typer.Option("--role", help="admin manages keys; reader only looks.")]
-Budget = Annotated[str | None, typer.Option("--budget", help="Dollars that it may spend, such as 25 or 0.50.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", help="Dollars that it may spend, such as 25 or 0.50.", callback=amount)
+]
 Per = Annotated[Period | None, typer.Option("--per", help="What the budget is for; days and months are of UTC.")]
-Rpm = Annotated[str | None, typer.Option("--rpm", help="Requests per minute that make something.")]
-Concurrent = Annotated[str | None, typer.Option("--concurrent", help="Outputs in flight at a time.")]
+Rpm = Annotated[str | None, typer.Option("--rpm", help="Requests per minute that make something.", callback=count)]
+Concurrent = Annotated[str | None, typer.Option("--concurrent", help="Outputs in flight at a time.", callback=count)]
 Models = Annotated[
     list[str] | None,
     typer.Option("--model", help="A model that it may use; repeat for more.", autocompletion=complete_model),
@@ -75,28 +72,21 @@ def create(
     base_url: BaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and show it, this once. From the first key on, every request needs one."""
-    role = "admin" if admin else role
-    body = _body(name, role, budget, per, rpm, concurrent, model, provider, unpriced, expires)
+    """Make a key and show it, this once. From the first key on, every request needs one; so it has to be an admin's."""
+    if per and budget in (None, NONE):
+        raise typer.BadParameter("it is what a budget is for: name that, too, with --budget", param_hint="--per")
+    body = _body(name, "admin" if admin else role, budget, per, rpm, concurrent, model, provider, unpriced, expires)
     settings = load_settings()
 
-    async def work(accounts: Accounts) -> tuple[Json, bool]:
+    async def work(accounts: Accounts) -> Json:
         from app.api.key_bodies import key_object, read_new
 
         wanted = read_new(body, _catalogue(settings))
         key, secret = await accounts.create_key(wanted.name, wanted.role, wanted.limits, wanted.expires_at)
-        rows = [key.row for key in await accounts.list_keys()]
-        closed = settings.admin_key is None and not any(r.role == "admin" and not r.revoked_at for r in rows)
-        return {**key_object(key, time.time()), "key": secret}, closed
+        return {**key_object(key, time.time()), "key": secret}
 
-    def online(http: httpx.Client) -> tuple[Json, bool]:
-        made = ask(http, "POST", "/v1/keys", json=body)
-        return made, http.get("/v1/keys").is_client_error  # to whoever made the key: it was the first
-
-    made, closed = _do(settings, base_url, online, work)
+    made = _do(settings, base_url, lambda http: ask(http, "POST", "/v1/keys", json=body), work)
     _show(made, made["key"], as_json=as_json)
-    if closed and role != "admin":
-        err.print(_NO_ADMIN)
 
 
 @keys.command("list")
@@ -272,9 +262,9 @@ def _body(
         "models": model or None,
         "providers": provider or None,
         "allow_unpriced": unpriced,
-        "expires_at": expires if expires is None or expires == _NONE else _moment(expires),
+        "expires_at": expires if expires is None or expires == NONE else _moment(expires),
     }
-    return {key: None if value in (_NONE, [_NONE]) else value for key, value in said.items() if value is not None}
+    return {key: None if value in (NONE, [NONE]) else value for key, value in said.items() if value is not None}
 
 
 def _moment(text: str) -> int:

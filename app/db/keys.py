@@ -80,6 +80,13 @@ async def any_exists(session: AsyncSession) -> bool:
     return await session.scalar(select(ApiKeyRow.id).limit(1)) is not None
 
 
+async def any_admin(session: AsyncSession, now: float) -> bool:
+    """Say whether an admin key is good at `now` (unix seconds)."""
+    good = or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > now)
+    wanted = select(ApiKeyRow.id).where(ApiKeyRow.role == "admin", ApiKeyRow.revoked_at.is_(None), good)
+    return await session.scalar(wanted.limit(1)) is not None
+
+
 async def revoke(session: AsyncSession, key_id: str, now: float) -> bool:
     """End a key; returns whether there was a live one."""
     found = await session.scalar(

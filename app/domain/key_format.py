@@ -29,6 +29,19 @@ def is_whole(key: str) -> bool:
     return _SHAPE.fullmatch(key) is not None and key == seal(body)
 
 
+def fault(key: str) -> str:
+    """Say what is wrong with a key that is not whole, without repeating it."""
+    if not key.startswith(PREFIX):
+        return (
+            "The API key is not valid: this gateway has keys now, and this word is not one of them. "
+            f"An operator makes one with `reelgate keys create NAME`; it begins with {PREFIX}."
+        )
+    return (
+        "The API key is not valid: it was mistyped or cut off, for its checksum does not fit. "
+        f"A key is {LENGTH} characters long and begins with {PREFIX}."
+    )
+
+
 def _check(body: str) -> str:
     number, digits = zlib.crc32(body.encode()), ""
     for _ in range(_CHECK_LENGTH):

@@ -109,11 +109,7 @@ class Accounts:
         if known is not None:
             return known
         if not key_format.is_whole(key):
-            raise GatewayError(
-                "invalid_api_key",
-                "The API key is not valid: it was mistyped or cut off, for its checksum does not fit. "
-                f"A key is {key_format.LENGTH} characters long and begins with {key_format.PREFIX}.",
-            )
+            raise GatewayError("invalid_api_key", key_format.fault(key))
         return await self._look_up(hashed)
 
     async def is_open(self) -> bool:
@@ -159,7 +155,10 @@ class Accounts:
     async def create_key(
         self, name: str, role: Role, limits: Limits = UNLIMITED, expires_at: float | None = None, *, by: str = CLI
     ) -> tuple[Key, str]:
-        """Make a key and return it and its secret, which is shown only this once."""
+        """Make a key and return it and its secret, which is shown only this once.
+
+        While there is no admin key, it has to be one. Raises GatewayError unsupported_value.
+        """
         self._check_expiry(expires_at)
         secret = _new_secret()
         row = ApiKeyRow(
@@ -169,6 +168,7 @@ class Accounts:
         async def work(session: AsyncSession) -> None:
             _set(row, KeySettings(name, role, limits, expires_at))
             session.add(row)
+            await self._check_admin(session)
             await budgets.set_limits(session, row.id, limits, row.created_at)
 
         await self._database.write(work, news="keys")
@@ -190,7 +190,7 @@ class Accounts:
         return key
 
     async def update_key(self, key_id: str, change: Callable[[KeySettings], KeySettings], *, by: str = CLI) -> Key:
-        """Set a live key's settings anew; what it has spent stays. Raises GatewayError not_found."""
+        """Set a live key's settings anew; what it has spent stays. Raises GatewayError not_found, unsupported_value."""
 
         async def work(session: AsyncSession) -> list[str]:
             row = await keys.lock(session, key_id)
@@ -202,6 +202,8 @@ class Accounts:
             if wanted.expires_at != row.expires_at:
                 self._check_expiry(wanted.expires_at)
             _set(row, wanted)
+            if before.role == "admin":
+                await self._check_admin(session)
             await budgets.set_limits(session, key_id, wanted.limits, self._clock())
             return _changed(before, wanted)
 
@@ -234,6 +236,16 @@ class Accounts:
             return
         audit("key.revoke", who=by, target=key_id)
         await self.load()
+
+    async def _check_admin(self, session: AsyncSession) -> None:
+        """Refuse what would leave nobody who may make and change keys. Raises GatewayError unsupported_value."""
+        await session.flush()
+        if self._admin_hash is None and not await keys.any_admin(session, self._clock()):
+            message = (
+                "Invalid role: there would be no admin key, and from the first key on every request needs one. "
+                "Ask for the role 'admin' (`reelgate keys create NAME --admin`), or set REELGATE_ADMIN_KEY before."
+            )
+            raise GatewayError("unsupported_value", message, param="role")
 
     def _check_expiry(self, expires_at: float | None) -> None:
         if expires_at is not None and expires_at <= self._clock():

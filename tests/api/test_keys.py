@@ -105,6 +105,32 @@ def test_the_first_key_closes_an_open_gateway(start_gateway: Callable[..., Runni
     assert error_of(gateway.http.get("/v1/videos")) == (401, "missing_api_key"), "no key left does not mean open"
 
 
+@pytest.mark.parametrize("role", ["member", "reader", None])
+def test_a_first_key_that_could_not_make_others_is_refused_and_the_gateway_stays_open(
+    start_gateway: Callable[..., Running], role: str | None
+) -> None:
+    gateway = start_gateway()
+    answer = gateway.http.post("/v1/keys", json={"name": "first"} | ({"role": role} if role else {}))
+    assert error_of(answer) == (400, "unsupported_value")
+    assert answer.json()["error"]["param"] == "role"
+    assert gateway.http.get("/v1/keys").json()["data"] == []
+
+
+def test_the_last_admin_key_stays_an_admins(start_gateway: Callable[..., Running]) -> None:
+    gateway = start_gateway()
+    made = make(gateway.http, role="admin")
+    with client(gateway, made["key"]) as http:
+        path = f"/v1/keys/{made['id']}"
+        assert error_of(http.patch(path, json={"role": "member"})) == (400, "unsupported_value")
+        assert http.get(path).json()["role"] == "admin"
+
+
+def test_a_word_that_did_while_there_were_no_keys_is_told_that_there_are_now(guarded: Running) -> None:
+    answer = guarded.http.get("/v1/videos", headers={"authorization": "Bearer none"})
+    assert error_of(answer) == (401, "invalid_api_key")
+    assert "this gateway has keys" in answer.json()["error"]["message"]
+
+
 def test_a_revoked_key_ends_at_once(guarded: Running, admin: httpx.Client) -> None:
     made = make(admin)
     with client(guarded, made["key"]) as http:

@@ -106,6 +106,15 @@ def test_a_limit_that_makes_no_sense_is_named(admin: httpx.Client, field: str, v
     assert admin.get(f"/v1/keys/{key['id']}").json()["name"] == "a key"
 
 
+def test_a_new_key_has_no_budget_period_without_a_budget(admin: httpx.Client) -> None:
+    for budget in ({}, {"budget_usd": None}):
+        answer = admin.post("/v1/keys", json={"name": "endless", "budget_period": "day", **budget})
+        assert error_of(answer) == (400, "invalid_request_error", "missing_required_parameter")
+        assert answer.json()["error"]["param"] == "budget_usd"
+    assert make(admin, budget_usd=0, budget_period="day")["budget_usd"] == 0
+    assert "endless" not in admin.get("/v1/keys").text
+
+
 def test_a_model_that_nobody_knows_is_named_with_the_nearest(admin: httpx.Client) -> None:
     answer = admin.post("/v1/keys", json={"name": "x", "models": ["grok-imagine-vide"]})
     assert (answer.status_code, answer.json()["error"]["param"]) == (404, "models")

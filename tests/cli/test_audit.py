@@ -19,10 +19,10 @@ def told(result: Result) -> dict[str, Any]:
 
 
 def test_commands_in_the_data_folder_leave_a_trail_and_no_secrets(run: Run) -> None:
-    made = run("keys", "create", "worker")
+    made = run("keys", "create", "worker", "--admin")
     created = told(made)
     key_id = created["target"]
-    assert created == {"action": "key.create", "who": "cli", "target": key_id, "role": "member"}
+    assert created == {"action": "key.create", "who": "cli", "target": key_id, "role": "admin"}
     about = {"who": "cli", "target": key_id}
     updated = told(run("keys", "update", key_id, "--budget", "25", "--name", "worker"))
     assert updated == {"action": "key.update", "changed": ["budget"], **about}
@@ -37,7 +37,7 @@ def test_commands_in_the_data_folder_leave_a_trail_and_no_secrets(run: Run) -> N
 
 def test_the_trail_follows_the_settings_of_the_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELGATE_LOG_FORMAT", "text")
-    line = run("keys", "create", "one").stderr.splitlines()[0]
+    line = run("keys", "create", "one", "--admin").stderr.splitlines()[0]
     assert all(part in line for part in ("audit", "key.create", "cli"))
     assert "{" not in line
     monkeypatch.setenv("REELGATE_LOG_LEVEL", "warning")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
+import pytest
+
 from app.config import Settings
 from app.startup import lock
 from tests.cli.processes import served
@@ -11,13 +14,11 @@ from tests.cli.processes import served
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from tests.cli.conftest import Run
 
 
 def test_keys_are_made_listed_and_revoked_while_no_gateway_runs(run: Run) -> None:
-    secret = run("keys", "create", "ci").stdout.strip()
+    secret = run("keys", "create", "ci", "--admin").stdout.strip()
     assert secret.startswith("rg_")
     listed = run("keys", "list").output
     assert secret[:10] in listed
@@ -32,7 +33,7 @@ def test_keys_are_made_listed_and_revoked_while_no_gateway_runs(run: Run) -> Non
 def test_a_key_may_be_revoked_with_what_it_ordered(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = []
     for _ in range(2):
-        run("keys", "create", "ci")
+        run("keys", "create", "ci", "--admin")
         ids.append(run("keys", "list").output.split()[0])
     assert f"revoked {ids[0]} and cancelled 0 of its videos" in run("keys", "revoke", ids[0], "--cancel").output
     assert f"revoked {ids[0]} and cancelled 0" in run("keys", "revoke", ids[0], "--cancel").output
@@ -73,17 +74,24 @@ def test_a_busy_data_folder_whose_holder_gives_no_address_asks_for_it(run: Run) 
     assert "--base-url" in result.output
 
 
-def test_a_first_key_that_cannot_manage_keys_is_noted_on_stderr(run: Run, tmp_path: Path) -> None:
-    with served(tmp_path):
+def test_a_first_key_that_cannot_manage_keys_is_refused_and_the_gateway_stays_open(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(tmp_path) as gateway:
         online = run("keys", "create", "laptop")
-    offline = run("keys", "create", "laptop")
-    for made in (online, offline):
+        assert httpx.get(f"{gateway.url}/v1/keys").json()["data"] == []
+    offline = run("keys", "create", "laptop", "--role", "reader")
+    for refused in (online, offline):
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert "there would be no admin key" in refused.stderr
+        assert "`reelgate keys create NAME --admin`" in refused.stderr
+    with monkeypatch.context() as patch:
+        patch.setenv("REELGATE_ADMIN_KEY", "a-long-enough-admin-key-for-tests")
+        assert run("keys", "create", "laptop").exit_code == 0
+    assert run("keys", "create", "desk").exit_code == 1, "the variable is gone, and its key with it"
+    for made in (run("keys", "create", "ops", "--admin"), run("keys", "create", "desk")):
         assert made.stdout.startswith("rg_")
         assert len(made.stdout.split()) == 1
-        assert "this key cannot manage keys" in made.stderr
-        assert "REELGATE_ADMIN_KEY" in made.stderr
-    for made in (run("keys", "create", "ops", "--admin"), run("keys", "create", "desk")):
-        assert "note:" not in made.stderr
 
 
 def test_the_key_and_the_address_may_stand_in_a_file(run: Run, tmp_path: Path) -> None:
@@ -120,7 +128,6 @@ def limit_and_rotate(run: Run) -> None:
     for wrong, said in (
         (("--provider", "fax"), "Unknown provider"),
         (("--model", "nothing"), "not found"),
-        (("--budget", "much"), "budget_usd"),
         (("--expires", "soon"), "expected a date"),
         (("--expires", "2020-01-31"), "lies in the past"),
         ((), "nothing to change"),
@@ -130,8 +137,32 @@ def limit_and_rotate(run: Run) -> None:
     assert run("keys", "rotate", "key_none").exit_code == 1
 
 
-def test_keys_are_limited_and_rotated_while_no_gateway_runs(run: Run) -> None:
+def test_keys_are_limited_and_rotated_while_no_gateway_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELGATE_ADMIN_KEY", "a-long-enough-admin-key-for-tests")
     limit_and_rotate(run)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--per", "day"), "name that, too, with --budget"),
+        (("--per", "day", "--budget", "none"), "name that, too, with --budget"),
+        (("--budget", "much"), "'much' is no amount: expected dollars, such as 25"),
+        (("--budget", "-1"), "'-1' is no amount"),
+        (("--budget", "nan"), "'nan' is no amount"),
+        (("--rpm", "1.5"), "'1.5' is no count: expected a whole number from 1"),
+        (("--concurrent", "0"), "'0' is no count"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused_by_the_name_of_its_option(
+    run: Run, wrong: tuple[str, ...], said: str
+) -> None:
+    result = run("keys", "create", "bad", "--admin", *wrong)
+    text = " ".join(result.stderr.replace("\u2502", " ").split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Invalid value for {wrong[0]}: " in text.replace("'--", "--").replace("': ", ": ")
+    assert said in text
+    assert "no keys" in run("keys", "list").stderr
 
 
 def test_keys_are_limited_and_rotated_through_a_running_gateway(

@@ -63,7 +63,7 @@ class Holder:
 async def holder(bench: Bench, limits: Limits | None = None) -> Holder:
     """Make a key, with a budget of ten prices unless told otherwise."""
     wanted = limits or Limits(budget=10 * PRICE)
-    accounts = Accounts(bench.database, bench.clock, None, required=True)
+    accounts = Accounts(bench.database, bench.clock, "an-admin-key-of-these-tests", required=True)
     key, _ = await accounts.create_key("a key", "member", wanted)
     assert key.limits == wanted
     return Holder(bench, key.id, wanted)

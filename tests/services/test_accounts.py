@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.errors import GatewayError
-from app.domain.limits import UNLIMITED, Limits
-from app.services.accounts import Accounts, KeySettings
+from app.domain.limits import UNLIMITED, Limits, Role
+from app.services.accounts import OPEN, Accounts, KeySettings
 from tests.services.bench import Bench, Scripted, open_bench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
     from pathlib import Path
+
+ADMIN_KEY = "an-admin-key-of-the-account-tests"
+ROLES: tuple[Role, ...] = ("member", "reader")
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 @pytest.fixture
 async def accounts(bench: Bench) -> Accounts:
-    return Accounts(bench.database, bench.clock, None, required=True)
+    return Accounts(bench.database, bench.clock, ADMIN_KEY, required=True)
 
 
 async def refusal(accounts: Accounts, secret: str) -> str:
@@ -92,7 +95,7 @@ async def test_a_mistyped_key_is_told_from_an_unknown_one_without_a_look_at_the_
     accounts: Accounts, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, mine = await accounts.create_key("a", "member")
-    _, other = await Accounts(bench.database, bench.clock, None, required=True).create_key("b", "member")
+    _, other = await Accounts(bench.database, bench.clock, ADMIN_KEY, required=True).create_key("b", "member")
     key = (await accounts.list_keys())[0]
     await accounts.revoke_key(key.id)
     assert "unknown, or was revoked" in await refusal(accounts, other if key.row.name == "b" else mine)
@@ -102,9 +105,13 @@ async def test_a_mistyped_key_is_told_from_an_unknown_one_without_a_look_at_the_
 
     monkeypatch.setattr(bench.database, "read", no_look)
     swapped = mine[:5] + mine[6] + mine[5] + mine[7:]
-    typos = [mine[:-1], mine + "a", mine[:-1] + ("a" if mine[-1] != "a" else "b"), mine.upper(), "rg_", "sk-1"]
+    typos = [mine[:-1], mine + "a", mine[:-1] + ("a" if mine[-1] != "a" else "b"), mine[:3] + mine[3:].upper(), "rg_"]
     for typo in typos + ([swapped] if swapped != mine else []):
         assert "mistyped or cut off" in await refusal(accounts, typo)
+    for word in ("none", "sk-1", mine.upper(), f" {mine[3:]}"):
+        said = await refusal(accounts, word)
+        assert "this gateway has keys now" in said
+        assert word.strip() not in said
 
 
 async def test_an_update_keeps_what_it_does_not_name_and_is_known_at_once(accounts: Accounts) -> None:
@@ -114,3 +121,44 @@ async def test_an_update_keeps_what_it_does_not_name_and_is_known_at_once(accoun
     caller = await accounts.authenticate(f"Bearer {secret}")
     assert (caller.role, caller.limits) == ("reader", UNLIMITED)
     assert (await accounts.get_key(key.id)).row.name == "a"
+
+
+async def test_while_there_is_no_admin_key_the_next_one_has_to_be_one(bench: Bench) -> None:
+    accounts = Accounts(bench.database, bench.clock, None, required=True)
+    for role in ROLES:
+        await refuse_role(accounts.create_key("a", role))
+    assert (await accounts.authenticate(None)) is OPEN
+    assert await accounts.list_keys() == []
+    key, _ = await accounts.create_key("a", "admin", expires_at=bench.clock() + 60)
+    for role in ROLES:
+        await accounts.create_key("b", role)
+    bench.clock.now += 60
+    await refuse_role(accounts.create_key("c", "member"))
+    await accounts.update_key(key.id, lambda before: KeySettings(before.name, "admin"))
+    await accounts.create_key("c", "member")
+    await accounts.revoke_key(key.id)
+    await refuse_role(accounts.create_key("d", "member"))
+
+
+async def test_the_last_admin_key_stays_one_and_any_other_may_become_a_member(bench: Bench) -> None:
+    accounts = Accounts(bench.database, bench.clock, None, required=True)
+    one, _ = await accounts.create_key("a", "admin")
+    two, _ = await accounts.create_key("b", "admin")
+    await accounts.update_key(one.id, lambda _: KeySettings("a", "member"))
+    await accounts.update_key(one.id, lambda _: KeySettings("c", "reader"))
+    await refuse_role(accounts.update_key(two.id, lambda _: KeySettings("b", "member")))
+    assert [each.row.role for each in (await accounts.get_key(one.id), await accounts.get_key(two.id))] == [
+        "reader",
+        "admin",
+    ]
+
+
+async def test_beside_the_admin_key_of_the_settings_a_first_key_may_be_any(accounts: Accounts) -> None:
+    for role in ROLES:
+        await accounts.create_key("a", role)
+
+
+async def refuse_role(work: Awaitable[object]) -> None:
+    with pytest.raises(GatewayError, match="REELGATE_ADMIN_KEY") as refused:
+        await work
+    assert (refused.value.code, refused.value.param) == ("unsupported_value", "role")

@@ -273,7 +273,7 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts = Accounts(bench.database, bench.clock, None, required=True)
-    row, secret = await accounts.create_key("a", "member")
+    row, secret = await accounts.create_key("a", "admin")
     find = keys.find
 
     async def slow_find(session: AsyncSession, key_hash: str, now: float) -> object:

@@ -128,7 +128,7 @@ async def test_a_video_that_one_replica_made_is_worked_on_by_the_other(replicas:
 
 async def test_a_revoked_key_is_refused_by_the_other_replica_at_once(replicas: tuple[Bench, Bench]) -> None:
     one, two = (Accounts(each.database, each.clock, None, required=True) for each in replicas)
-    row, secret = await one.create_key("a", "member")
+    row, secret = await one.create_key("a", "admin")
     await two.load()
     await two.authenticate(f"Bearer {secret}")
     await one.revoke_key(row.id)
@@ -140,7 +140,7 @@ async def test_a_revoked_key_is_refused_within_ten_seconds_by_a_replica_that_hea
 ) -> None:
     deaf = PostgresDatabase(postgres_url)  # it was not started, so it does not listen
     one, two = (Accounts(each, replicas[0].clock, None, required=True) for each in (replicas[0].database, deaf))
-    row, secret = await one.create_key("a", "member")
+    row, secret = await one.create_key("a", "admin")
     await two.load()
     await two.authenticate(f"Bearer {secret}")
     await one.revoke_key(row.id)
