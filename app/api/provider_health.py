@@ -9,7 +9,7 @@ from app.api import docs
 from app.api import provider_schemas as schemas
 from app.api.deps import Admin, Services
 from app.db.census import CLEANUP, DELIVERY
-from app.db.provider_health import Submits
+from app.db.provider_health import Refusal, Submits
 from app.domain.jobs import State
 from app.domain.plain import Json
 from app.services.breakers import Standing
@@ -18,6 +18,12 @@ from app.services.health import WINDOW, Left, ProviderHealth, Report
 router = APIRouter(tags=["health"])
 
 _SHOWN_CODES = 5
+_OPERATORS = frozenset({"provider_error", "provider_balance_exhausted"})  # of refusals that are told in our own words
+_REFUSED = {  # whatever the provider said itself may repeat a prompt
+    "moderation_blocked": "It refused what a request wanted to see.",
+    "invalid_input": "It does not take what a request asked for.",
+}
+_UNAVAILABLE = "It had too much to do, or was out of order."
 _STATES = {  # as they are told, in the order in which an output goes through them
     **{str(state): str(state) for state in (State.QUEUED, State.SUBMITTING, State.RUNNING, State.STORING)},
     "cleanup": CLEANUP,
@@ -58,8 +64,15 @@ def _provider(found: ProviderHealth, order: int) -> dict[str, Json]:
         "submits": _submits(found.submits),
         "recent": _submits(found.recent),
         "failures": [{"code": code, "count": count} for code, count in ends.failed.most_common(_SHOWN_CODES)],
+        "last_refusal": None if found.refusal is None else _refusal(found.refusal),
         "balance": None if found.balance is None else _balance(found.balance),
     }
+
+
+def _refusal(found: Refusal) -> dict[str, Json]:
+    own = found.outcome == "refused" and found.code in _OPERATORS
+    message = found.message if own else _REFUSED.get(found.code or "", _UNAVAILABLE)
+    return {"code": found.code, "message": message, "at": int(found.at)}
 
 
 def _breaker(found: Standing) -> dict[str, Json]:
@@ -71,7 +84,7 @@ def _balance(found: Left) -> dict[str, Json]:
 
 
 def _submits(found: Submits) -> dict[str, Json]:
-    return {"accepted": found.accepted, "refused": found.refused, "unknown": found.unknown}
+    return {"accepted": found.accepted, "refused": found.refused, "unsent": found.unsent, "unknown": found.unknown}
 
 
 def _queue(report: Report) -> dict[str, Json]:

@@ -20,10 +20,11 @@ class BreakerObject(_Wire):
 
 
 class SubmitCounts(_Wire):
-    """Paid requests by what became of them; the unknown ones have no answer, yet or at all."""
+    """Paid requests by what became of them; unsent ones never left, the unknown have no answer, yet or at all."""
 
     accepted: int
     refused: int
+    unsent: int
     unknown: int
 
 
@@ -32,6 +33,14 @@ class FailureCount(_Wire):
 
     code: str
     count: int
+
+
+class LastRefusal(_Wire):
+    """Why the newest refused request was refused, never in the provider's words; `code` is null for a busy provider."""
+
+    code: str | None
+    message: str
+    at: int
 
 
 class ProviderBalance(_Wire):
@@ -63,6 +72,7 @@ class ProviderObject(_Wire):
     submits: SubmitCounts
     recent: SubmitCounts
     failures: list[FailureCount]
+    last_refusal: LastRefusal | None
     balance: ProviderBalance | None
 
 

@@ -17,7 +17,7 @@ from app.domain.jobs import TERMINAL, State
 
 router = APIRouter(tags=["videos"])
 
-_ANSWERED = {"accepted": "accepted", "refused": "refused"}  # whatever else a phase says, an operator found out
+_ANSWERED = frozenset({"accepted", "refused", "unsent"})  # whatever else a phase says, an operator found out
 
 
 class Step(BaseModel):
@@ -25,7 +25,7 @@ class Step(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    step: Literal["queued", "submitted", "accepted", "refused", "resolved", "completed", "failed"]
+    step: Literal["queued", "submitted", "accepted", "refused", "unsent", "resolved", "completed", "failed"]
     at: float
     index: int | None
     provider: str | None
@@ -59,7 +59,8 @@ async def retrieve_timeline(video_id: str, gateway: Services, caller: Client) ->
 def _asked(index: int, row: SubmissionRow) -> list[dict[str, object]]:
     steps = [_step("submitted", row.intent_at, index, row.provider)]
     if row.answered_at is not None:
-        steps.append(_step(_ANSWERED.get(row.phase, "resolved"), row.answered_at, index, row.provider))
+        step = row.phase if row.phase in _ANSWERED else "resolved"
+        steps.append(_step(step, row.answered_at, index, row.provider))
     return steps
 
 

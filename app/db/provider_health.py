@@ -1,6 +1,7 @@
 """How providers did of late: what was sent to each, how its outputs ended and how long they took.
 
-Ends and submits are each read from one index alone, and ends come back as a histogram: of 100,000 rows, hundreds.
+Ends and submits are each read from one index alone, and ends come back as a histogram: of 100,000 rows, hundreds. The
+same index finds the newest refusals.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, case, cast, func, select
+from sqlalchemy import Integer, and_, case, cast, func, select
 
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 from app.domain.jobs import State
@@ -21,15 +22,27 @@ if TYPE_CHECKING:
 
 _TENTHS = 10  # parts of a second in which lengths are told apart
 _LOOKED_AT = 1000  # queued outputs
+_REFUSALS = ("refused", "unavailable")  # outcomes of attempts that a provider did not take
 
 
 @dataclass(frozen=True, slots=True)
 class Submits:
-    """Paid requests by what became of them; nobody answered the unknown ones, yet or ever."""
+    """Paid requests by what became of them; unsent ones never left, and nobody answered the unknown, yet or ever."""
 
     accepted: int = 0
     refused: int = 0
+    unsent: int = 0
     unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """When a paid request was refused (unix seconds), and how the output's history tells it."""
+
+    at: float
+    outcome: str
+    code: str | None
+    message: str
 
 
 @dataclass(slots=True)
@@ -77,8 +90,28 @@ async def submits(session: AsyncSession, since: float) -> Mapping[str, Submits]:
     counted = select(SubmissionRow.provider, SubmissionRow.phase, func.count()).where(SubmissionRow.intent_at >= since)
     phases: dict[str, Counter[str]] = defaultdict(Counter)
     for provider, phase, number in await session.execute(counted.group_by(SubmissionRow.provider, SubmissionRow.phase)):
-        phases[provider][phase if phase in ("accepted", "refused") else "unknown"] += number
+        phases[provider][phase if phase in ("accepted", "refused", "unsent") else "unknown"] += number
     return {provider: Submits(**counts) for provider, counts in phases.items()}
+
+
+async def last_refusals(session: AsyncSession, since: float) -> Mapping[str, Refusal]:
+    """Return each provider's newest refusal of those sent since then (unix seconds)."""
+    refused = select(SubmissionRow.provider, func.max(SubmissionRow.intent_at).label("at"))
+    newest = (
+        refused.where(SubmissionRow.intent_at >= since, SubmissionRow.phase == "refused")
+        .group_by(SubmissionRow.provider)
+        .subquery()
+    )
+    of_it = and_(SubmissionRow.intent_at == newest.c.at, SubmissionRow.provider == newest.c.provider)
+    told = select(newest.c.provider, newest.c.at, SubmissionRow.answered_at, OutputRow.history)
+    told = told.join(SubmissionRow, of_it).join(OutputRow, OutputRow.id == SubmissionRow.output_id)
+    found = {}
+    for provider, sent, answered, history in await session.execute(told.where(SubmissionRow.phase == "refused")):
+        entries = [each for each in history if each["provider"] == provider and each["outcome"] in _REFUSALS]
+        if entries:
+            last = entries[-1]
+            found[provider] = Refusal(answered or sent, last["outcome"], last["code"], last["message"] or "")
+    return found
 
 
 async def oldest_queued(session: AsyncSession) -> float | None:

@@ -87,9 +87,10 @@ async def destination(session: AsyncSession, submission_id: str) -> Destination 
     return None if row is None else Destination(row.provider, row.endpoint)
 
 
-async def refuse(session: AsyncSession, submission_id: str, error: str, now: float) -> None:
-    """Write down that the provider did not take it, or that it never left, in the words of `error`."""
-    await session.execute(_ANSWERED, {"of": submission_id, "phase": "refused", "error": error, "answered_at": now})
+async def refuse(session: AsyncSession, submission_id: str, error: str, now: float, *, unsent: bool = False) -> None:
+    """Write down that the provider did not take it, or that it never left (`unsent`), in the words of `error`."""
+    phase = "unsent" if unsent else "refused"
+    await session.execute(_ANSWERED, {"of": submission_id, "phase": phase, "error": error, "answered_at": now})
 
 
 async def accept(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from app.db import provider_health
-from app.db.provider_health import Ends, Submits
+from app.db.provider_health import Ends, Refusal, Submits
 from app.db.session import DatabaseUnavailable
 from app.providers.base import ProviderError, TellsBalance
 
@@ -55,6 +55,7 @@ class ProviderHealth:
     ends: Ends
     submits: Submits
     recent: Submits
+    refusal: Refusal | None
     balance: Left | None
 
     @property
@@ -80,11 +81,13 @@ class Report:
 class _Day:
     ends: Mapping[str, Ends]
     submits: Mapping[str, Submits]
+    refusals: Mapping[str, Refusal]
 
 
 @dataclass(frozen=True, slots=True)
 class _Now:
     submits: Mapping[str, Submits]
+    refusals: Mapping[str, Refusal]
     oldest_queued: float | None
 
 
@@ -142,6 +145,7 @@ class Health:
                 ends=day.ends.get(name, Ends()),
                 submits=day.submits.get(name, Submits()),
                 recent=now.submits.get(name, Submits()),
+                refusal=now.refusals.get(name) or day.refusals.get(name),
                 balance=balances.get(name),
             )
             for name, provider in self._providers.items()
@@ -151,13 +155,20 @@ class Health:
     async def _count_day(self) -> _Day:
         since = self._clock() - WINDOW
         async with self._database.read() as session:
-            return _Day(await provider_health.ends(session, since), await provider_health.submits(session, since))
+            return _Day(
+                await provider_health.ends(session, since),
+                await provider_health.submits(session, since),
+                await provider_health.last_refusals(session, since),
+            )
 
     async def _count_now(self) -> _Now:
         since = self._clock() - RECENT
         async with self._database.read() as session:
-            recent = await provider_health.submits(session, since)
-            return _Now(recent, await provider_health.oldest_queued(session))
+            return _Now(
+                await provider_health.submits(session, since),
+                await provider_health.last_refusals(session, since),
+                await provider_health.oldest_queued(session),
+            )
 
     async def _ask_all(self) -> Mapping[str, Left]:
         """Ask what is left at the providers that tell; one that does not answer soon keeps what it said last."""

@@ -41,7 +41,7 @@ class Settling:
         context = self.context
         async with context.database.read() as session:
             sent = await submissions.last(session, job.id)
-        if sent is None or sent.phase == "refused":  # it surely never left, or its refusal came after the lease
+        if sent is None or sent.phase in ("refused", "unsent"):  # written down after the lease had run out
             await context.apply(jobs.resubmit(job, context.clock()), reason="not accepted")
             return
         if await self._found(job, sent):
@@ -77,9 +77,12 @@ class Settling:
         effect = await self.context.persist(partial(work, now=self.context.clock()))
         self.context.log(job, State.RUNNING, applied=effect in ("accepted", "adopted"), operation=operation.get("id"))
 
-    async def refuse(self, job: Job, submission: str, reason: str, transition: Transition) -> None:
-        """Write down that nothing was bought, together with what follows from it."""
-        work = partial(_refuse, submission=submission, reason=reason, transition=transition, now=self.context.clock())
+    async def refuse(
+        self, job: Job, submission: str, reason: str, transition: Transition, *, unsent: bool = False
+    ) -> None:
+        """Write down that nothing was bought, for it was refused or never left, together with what follows from it."""
+        now = self.context.clock()
+        work = partial(_refuse, submission=submission, reason=reason, transition=transition, now=now, unsent=unsent)
         applied = await self.context.persist(work, news_of(transition))
         code = transition.values.get("error_code")
         self.context.log(job, transition.to, applied=applied, reason=reason, code=code)
@@ -98,9 +101,11 @@ async def _accept(
     return await submissions.accept(session, submission, operation, now)
 
 
-async def _refuse(session: AsyncSession, *, submission: str, reason: str, transition: Transition, now: float) -> bool:
+async def _refuse(
+    session: AsyncSession, *, submission: str, reason: str, transition: Transition, now: float, unsent: bool
+) -> bool:
     await outputs.lock_video(session, transition.job.video_id)
-    await submissions.refuse(session, submission, reason, now)
+    await submissions.refuse(session, submission, reason, now, unsent=unsent)
     applied = await outputs.apply(session, transition)
     if not applied:  # it was cancelled meanwhile, and kept reserved what this might have cost
         await settlement.settle(session, transition.job.id, now)

@@ -134,6 +134,8 @@ def _state(found: Submission) -> str:
         case "not_charged":
             return "it was resolved as not charged"
         case "refused":
-            return "it never left, or the provider refused it"
+            return "the provider refused it"
+        case "unsent":
+            return "it never left"
         case _:
             return "its fate is still being looked for"

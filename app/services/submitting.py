@@ -19,7 +19,7 @@ from app.domain import jobs
 from app.domain.jobs import State
 from app.domain.told import expecting
 from app.media.errors import Busy, MediaError
-from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
+from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit, Unsent
 from app.services.asking import asking
 from app.services.attempts import entry, final_code, measured, offer_of, onward, retold, unavailable
 from app.services.inputs import BUSY_SECONDS
@@ -80,16 +80,15 @@ class Submitting:
             ours = await self._begin(fitted, order.submission_id, changed=fitted is not job)
         except DatabaseUnavailable as error:  # it may have been committed all the same, and nothing was sent
             again = jobs.resubmit(begun, context.clock())
-            await Settling(context).refuse(begun, order.submission_id, f"never sent: {error}", again)
+            await Settling(context).refuse(begun, order.submission_id, f"never sent: {error}", again, unsent=True)
             return
         if not ours:
             return
         job = begun
         if not lease_holds():
             again = jobs.resubmit(job, context.clock())
-            await Settling(context).refuse(
-                job, order.submission_id, "not sent: the lease ran out, or the gateway stops", again
-            )
+            why = "not sent: the lease ran out, or the gateway stops"
+            await Settling(context).refuse(job, order.submission_id, why, again, unsent=True)
             return
         try:
             with asking(job.provider, "submit"):
@@ -149,22 +148,31 @@ class Submitting:
             await self._close(job, submission, onward(job, story, now) or failed, said)
         else:
             wait = error.retry_after if isinstance(error, Transient) else 0.0
-            await self._elsewhere(job, wait, reason, submission, said)
+            await self._elsewhere(job, wait, reason, submission, said, unsent=isinstance(error, Unsent))
 
     async def _elsewhere(
-        self, job: Job, wait: float, reason: str, submission: str | None = None, said: str | None = None
+        self,
+        job: Job,
+        wait: float,
+        reason: str,
+        submission: str | None = None,
+        said: str | None = None,
+        *,
+        unsent: bool = False,
     ) -> None:
         """Try the next offer at once; after the last, begin again when somebody may be asked: this one in `wait`."""
         now = self.context.clock()
         story = unavailable(job, reason, now, wait)
         failed = jobs.failed(job, "provider_error", reason, now, story)
-        await self._close(job, submission, onward(job, story, now) or failed, said or reason)
+        await self._close(job, submission, onward(job, story, now) or failed, said or reason, unsent=unsent)
 
-    async def _close(self, job: Job, submission: str | None, transition: Transition, reason: str | None = None) -> None:
+    async def _close(
+        self, job: Job, submission: str | None, transition: Transition, reason: str, *, unsent: bool = False
+    ) -> None:
         if submission is None:
             await self.context.apply(transition, reason=reason)
         else:
-            await Settling(self.context).refuse(job, submission, reason or "refused", transition)
+            await Settling(self.context).refuse(job, submission, reason, transition, unsent=unsent)
 
     async def _begin(self, job: Job, submission: str, *, changed: bool) -> bool:
         """Commit the intent to pay, unless the output is no longer ours; `changed` says that its offers are new."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from app.services import health
 from tests.api.holders import client, holder
 from tests.api.waiting import two_replicas
 from tests.failover.system import System
+from tests.upstreams import aimlapi_errors
 from tests.upstreams.behaviour import Rule, accept_then, answer, cut, fail, never
 from tests.upstreams.xai_errors import error
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
     from tests.serving import Running
+    from tests.upstreams.behaviour import Do
 
 ADMIN_KEY = "an-admin-key-of-the-health-tests"
 BUSY = answer(429, error("resource-exhausted", "Too many requests"), {"retry-after": "300"})
@@ -71,12 +75,12 @@ def test_every_provider_tells_how_its_outputs_ended_in_the_order_of_preference(s
     fal, xai = found["data"][0], found["data"][2]
     assert (xai["completed"], xai["failed"], xai["success_rate"]) == (2, 1, pytest.approx(2 / 3, abs=1e-4))
     assert xai["failures"] == [{"code": "provider_error", "count": 1}]
-    assert xai["submits"] == xai["recent"] == {"accepted": 3, "refused": 0, "unknown": 0}
+    assert xai["submits"] == xai["recent"] == {"accepted": 3, "refused": 0, "unsent": 0, "unknown": 0}
     assert 0 < xai["median_seconds"] <= xai["p95_seconds"] < 60
-    assert (fal["success_rate"], fal["median_seconds"], fal["failures"]) == (None, None, [])
+    assert (fal["success_rate"], fal["median_seconds"], fal["failures"], fal["last_refusal"]) == (None, None, [], None)
     assert (found["breakers"], found["window_seconds"]) == ("gateway", 86_400)
     system.advance(700)
-    assert provider(system, "xai")["recent"] == {"accepted": 0, "refused": 0, "unknown": 0}
+    assert provider(system, "xai")["recent"] == {"accepted": 0, "refused": 0, "unsent": 0, "unknown": 0}
     system.advance(86_400)
     assert provider(system, "xai")["completed"] == 0
 
@@ -121,6 +125,81 @@ def test_the_queues_their_oldest_and_the_flagged_are_told(system: System) -> Non
     assert 100 <= queue["oldest_queued_seconds"] < 160
     states = ["queued", "submitting", "running", "storing", "cleanup", "webhooks"]
     assert [each["state"] for each in queue["states"]] == states
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal", "code", "message"),
+    [
+        (
+            "aimlapi",
+            answer(401, aimlapi_errors.no_key()),
+            "provider_error",
+            "AI/ML API does not accept the gateway's key: check AIMLAPI_KEY.",
+        ),
+        (
+            "aimlapi",
+            answer(403, aimlapi_errors.out_of_credits()),
+            "provider_balance_exhausted",
+            "The gateway's account at AI/ML API has no balance left.",
+        ),
+        (
+            "xai",
+            answer(400, error("invalid-argument", "<b>a calm sea</b> is no prompt, rg_secret")),
+            "invalid_input",
+            "It does not take what a request asked for.",
+        ),
+        (
+            "xai",
+            answer(400, error("invalid-argument", "a calm sea violates our usage guidelines")),
+            "moderation_blocked",
+            "It refused what a request wanted to see.",
+        ),
+        ("xai", BUSY, None, "It had too much to do, or was out of order."),
+    ],
+    ids=["key", "balance", "input", "content", "busy"],
+)
+def test_why_the_newest_request_was_refused_is_told_in_words_of_the_gateway(
+    system: System, name: str, refusal: Do, code: str | None, message: str
+) -> None:
+    system.misbehave(name, Rule(on="submit", do=refusal, times=None))
+    system.create(model=f"{name}/grok-imagine-video")
+    system.until(lambda: provider(system, name)["submits"]["refused"] == 1)
+    answered = system.gateway.http.get("/v1/providers")
+    assert "a calm sea" not in answered.text
+    assert "secret" not in answered.text
+    found = provider(system, name)
+    told = found["last_refusal"]
+    assert (told["code"], told["message"]) == (code, message)
+    assert abs(told["at"] - time.time()) < 600
+    assert found["recent"] == {"accepted": 0, "refused": 1, "unsent": 0, "unknown": 0}
+
+
+def test_the_newest_refusal_is_told_for_a_day(system: System) -> None:
+    system.misbehave("xai", Rule(on="submit", do=answer(401, error("unauthenticated", "No API key."))))
+    system.wait(system.create(model="xai/grok-imagine-video"))
+    told = provider(system, "xai")["last_refusal"]
+    system.clock.ahead += 700
+    assert provider(system, "xai")["last_refusal"] == told
+    system.clock.ahead += 86_400
+    assert provider(system, "xai")["last_refusal"] is None
+
+
+def test_a_provider_that_cannot_be_reached_has_refused_nothing(system: System) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        system.settings["fal_queue_url"] = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    video = system.wait(system.create())
+    assert video["metadata"]["provider"] == "aimlapi"
+    fal = provider(system, "fal")
+    assert (fal["submits"], fal["last_refusal"]) == ({"accepted": 0, "refused": 0, "unsent": 1, "unknown": 0}, None)
+    steps = system.gateway.http.get(f"/v1/videos/{video['id']}/timeline").json()["data"]
+    assert [(step["step"], step["provider"]) for step in steps[1:5]] == [
+        ("submitted", "fal"),
+        ("unsent", "fal"),
+        ("submitted", "aimlapi"),
+        ("accepted", "aimlapi"),
+    ]
+    sent = system.gateway.http.get("/v1/submissions", params={"status": "all"}).json()["data"]
+    assert sorted(each["phase"] for each in sent) == ["accepted", "unsent"]
 
 
 def test_the_balance_is_told_where_the_provider_tells_it_and_nobody_waits_long_for_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from app.services import health
 from tests.api.holders import make
 from tests.dashboard.visits import ADMIN_KEY
 from tests.failover.system import System
+from tests.upstreams import aimlapi_errors
 from tests.upstreams.behaviour import Rule, accept_then, answer, cut
 from tests.upstreams.xai_errors import error
 
@@ -78,6 +80,31 @@ def test_all_is_well_until_a_provider_fails_and_the_page_notices_by_itself(
     system.wait(system.create(model="fal/grok-imagine-video"))
     expect(fal).to_contain_text("In use")
     expect(verdict(page)).not_to_contain_text("left alone")
+
+
+def test_a_refused_key_is_told_from_a_provider_that_cannot_be_reached(
+    system: System, open_page: Callable[..., Visit]
+) -> None:
+    system.stop()
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        system.settings["xai_url"] = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+    system.start(providers=("xai", "aimlapi", "fal")).http.headers["authorization"] = f"Bearer {ADMIN_KEY}"
+    system.misbehave("aimlapi", Rule(on="submit", do=answer(401, aimlapi_errors.no_key()), times=None))
+    system.wait(system.create(n=3))
+    visit = open_page(system.gateway)
+    visit.sign_in(place="#/health")
+    page = visit.page
+    expect(verdict(page)).to_contain_text(
+        "AI/ML API took none of the last 3 requests (10 minutes). "
+        "AI/ML API does not accept the gateway's key: check AIMLAPI_KEY."
+    )
+    expect(verdict(page)).to_contain_text("xAI took none of the last 3 requests (10 minutes). It cannot be reached.")
+    expect(card(page, "AI/ML API")).to_contain_text("3 refused")
+    expect(card(page, "AI/ML API")).to_contain_text("check AIMLAPI_KEY")
+    expect(card(page, "xAI")).to_contain_text("3 could not be sent")
+    expect(card(page, "xAI")).not_to_contain_text("Last refusal")
+    system.create(n=2)
+    expect(verdict(page)).to_contain_text("xAI cannot be reached, and is left alone: it failed 5 times in a row.")
 
 
 def test_a_flagged_submission_leads_to_where_it_is_settled(system: System, open_page: Callable[..., Visit]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from app.db import flagged, provider_health
-from app.db.provider_health import Submits
+from app.db.provider_health import Refusal, Submits
 from app.db.tables import OutputRow, SubmissionRow
 from app.domain.jobs import State
 from tests.db.rows import add_video
@@ -52,6 +52,13 @@ async def send(database: Database, number: int, phase: str, at: float, provider:
     await database.write(work)
 
 
+async def tell(database: Database, number: int, *story: tuple[str, str, str | None, str | None]) -> None:
+    """Write down what an output tells of its attempts."""
+    history = [{"provider": a, "outcome": b, "code": c, "message": d, "cost": None} for a, b, c, d in story]
+    changed = update(OutputRow).where(OutputRow.id == f"video_{number}-0").values(history=history)
+    await database.write(lambda session: session.execute(changed))
+
+
 async def ended(database: Database, since: float = NOW - DAY) -> Mapping[str, Ends]:
     async with database.read() as session:
         return await provider_health.ends(session, since)
@@ -86,13 +93,33 @@ async def test_the_median_and_the_95th_percentile_are_those_of_the_completed_one
 
 
 async def test_submits_are_counted_by_what_became_of_them(database: Database) -> None:
-    for number, phase in enumerate(("accepted", "accepted", "refused", "submitting", "charged", "not_charged")):
+    phases = ("accepted", "accepted", "refused", "unsent", "submitting", "charged", "not_charged")
+    for number, phase in enumerate(phases):
         await send(database, number, phase, NOW)
     await send(database, 9, "accepted", NOW - DAY - 1)
     await send(database, 10, "refused", NOW, provider="xai")
     async with database.read() as session:
         found = await provider_health.submits(session, NOW - DAY)
-    assert found == {"fal": Submits(accepted=2, refused=1, unknown=3), "xai": Submits(refused=1)}
+    assert found == {"fal": Submits(accepted=2, refused=1, unsent=1, unknown=3), "xai": Submits(refused=1)}
+
+
+async def test_the_newest_refusal_of_each_provider_is_told_as_its_output_tells_it(database: Database) -> None:
+    phases = ("refused", "refused", "accepted", "unsent")
+    for number, phase in enumerate(phases):
+        await send(database, number, phase, NOW + number)
+    await send(database, 9, "refused", NOW, provider="xai")
+    await send(database, 10, "refused", NOW, provider="aimlapi")  # of what is not told any more
+    await tell(database, 0, ("fal", "refused", "invalid_input", "old"))
+    await tell(database, 1, ("xai", "refused", None, "another's"), ("fal", "refused", "provider_error", "its key"))
+    await tell(database, 9, ("xai", "unavailable", None, None))
+    async with database.read() as session:
+        found = await provider_health.last_refusals(session, NOW)
+        later = await provider_health.last_refusals(session, NOW + 2)
+    assert found == {
+        "fal": Refusal(NOW + 1, "refused", "provider_error", "its key"),
+        "xai": Refusal(NOW, "unavailable", None, ""),
+    }
+    assert later == {}
 
 
 async def test_the_oldest_queued_video_is_known_even_while_its_output_rests(database: Database) -> None:
@@ -113,6 +140,7 @@ async def test_what_is_read_often_is_found_by_an_index_however_much_there_is(sql
         async with sqlite.read() as session:
             await provider_health.ends(session, NOW)
             await provider_health.submits(session, NOW)
+            await provider_health.last_refusals(session, NOW)
             await provider_health.oldest_queued(session)
             await flagged.count(session)
             await flagged.list_page(session, flagged.Page())
@@ -124,6 +152,7 @@ async def test_what_is_read_often_is_found_by_an_index_however_much_there_is(sql
             plans.append("; ".join(row[-1] for row in asked))
     expected = (
         "SEARCH outputs USING COVERING INDEX ix_outputs_ended (completed_at>?)",
+        "SEARCH submissions USING COVERING INDEX ix_submissions_sent (intent_at>?)",
         "SEARCH submissions USING COVERING INDEX ix_submissions_sent (intent_at>?)",
         "SEARCH outputs USING INDEX ix_outputs_state_run_at (state=?)",
         "ix_submissions_unanswered",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.db.tables import OutputRow, SubmissionRow
 from app.domain.jobs import State
@@ -19,6 +19,7 @@ from app.providers.base import (
     Rejected,
     Succeeded,
     Transient,
+    Unsent,
 )
 from app.providers.local.render import render
 from app.providers.local.spec import RenderSpec
@@ -145,6 +146,30 @@ async def test_nothing_is_sent_once_the_lease_ran_out(bench: Bench) -> None:
     await bench.step()
     assert bench.provider.ledger == []
     assert (await outputs_of(bench, video_id))[0].state == "queued"
+    assert await submissions(bench) == [(1, "unsent")]
+
+
+async def test_what_never_left_is_told_from_what_was_refused(bench: Bench) -> None:
+    await bench.create()
+    bench.provider.on_submit = [Unsent("cannot reach it"), Transient("503")]
+    await bench.step()
+    bench.clock.now += 60
+    await bench.step()
+    assert await submissions(bench) == [(1, "unsent"), (2, "refused")]
+
+
+@pytest.mark.parametrize("phase", ["refused", "unsent"])
+async def test_a_submission_whose_refusal_is_all_that_was_written_down_is_sent_again(bench: Bench, phase: str) -> None:
+    video_id = await bench.create()
+    bench.provider.on_submit = [Indeterminate("reset")]
+    await bench.step()
+    answered = update(SubmissionRow).values(phase=phase)
+    await bench.database.write(lambda session: session.execute(answered))
+    bench.clock.now += 60
+    await bench.step()
+    await bench.step()
+    assert (await outputs_of(bench, video_id))[0].state == "running"
+    assert await submissions(bench) == [(1, phase), (2, "accepted")]
 
 
 async def test_a_step_that_was_overtaken_changes_nothing(bench: Bench) -> None:

@@ -15,14 +15,16 @@ export function problems({ data, queue }) {
   return found.sort((one, other) => Number(other.grave) - Number(one.grave));
 }
 
-export function ofProvider({ name, breaker, success_rate: rate, completed, failed, recent, balance }) {
+export function ofProvider({ name, breaker, success_rate: rate, completed, failed, recent, last_refusal: refusal, balance }) {
   const found = [];
-  const tried = recent.accepted + recent.refused + recent.unknown;
+  const missed = recent.refused + recent.unsent + recent.unknown;
+  const unreachable = recent.unsent > 0 && !recent.accepted && !recent.refused;
   if (breaker && breaker.state !== "closed") {
     const next = breaker.state === "half_open" ? "One request tries it now." : `It is tried again in ${Math.ceil(breaker.retry_in_seconds)} s.`;
-    found.push(grave(`${name} is left alone: it failed ${breaker.failures} times in a row. ${next}`));
-  } else if (!recent.accepted && recent.refused + recent.unknown >= ATTEMPTS) {
-    found.push(grave(`${name} took none of the last ${tried} requests (10 minutes).`));
+    found.push(grave(`${name} ${unreachable ? "cannot be reached, and " : ""}is left alone: it failed ${breaker.failures} times in a row. ${next}`));
+  } else if (!recent.accepted && missed >= ATTEMPTS) {
+    const why = unreachable ? " It cannot be reached." : recent.refused && refusal ? ` ${refusal.message}` : "";
+    found.push(grave(`${name} took none of the last ${missed} requests (10 minutes).${why}`));
   } else if (rate !== null && rate < SUCCESS && completed + failed >= ENOUGH) {
     found.push(grave(`${name}: only ${percent(rate)} of its outputs succeeded in the last 24 hours.`));
   }

@@ -4,10 +4,11 @@ import { facts, h } from "../dom.js";
 import { clock, money, span } from "../format.js";
 import { ofProvider, percent } from "./problems.js";
 
+const OUTCOMES = { accepted: "accepted", refused: "refused", unsent: "could not be sent", unknown: "unanswered" };
 const STATES = { closed: "In use", open: "Left alone", half_open: "Being tried" };
 
 export function providerCard(provider) {
-  const { id, name, order, breaker, success_rate: rate, completed, failed, submits, failures, balance } = provider;
+  const { id, name, order, breaker, success_rate: rate, completed, failed, submits, failures, last_refusal: refusal, balance } = provider;
   const rests = breaker && breaker.state !== "closed";
   const bar = h("span", { class: "is-spent" });
   bar.style.width = `${(rate ?? 0) * 100}%`;
@@ -27,7 +28,8 @@ export function providerCard(provider) {
       ["Outputs", completed + failed ? `${completed} completed, ${failed} failed` : null],
       ["Median", seconds(provider.median_seconds)],
       ["95 % within", seconds(provider.p95_seconds)],
-      ["Requests", Object.entries(submits).filter(([, count]) => count).map(([outcome, count]) => `${count} ${outcome}`).join(", ") || "none"],
+      ["Requests", Object.entries(submits).filter(([, count]) => count).map(([outcome, count]) => `${count} ${OUTCOMES[outcome]}`).join(", ") || "none"],
+      ["Last refusal", refusal && `${refusal.message} (${clock(refusal.at)})`],
       ["Failures", failures.length ? h("ul", {}, failures.map(({ code, count }) => h("li", {}, h("code", {}, code), ` ${count}`))) : null],
       ["Faults in a row", breaker?.failures ? String(breaker.failures) : null],
       ["Balance", balance && `${balance.amount ? money(balance.amount) : "$0"} (${clock(balance.checked_at)})`],

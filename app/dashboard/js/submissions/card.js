@@ -10,6 +10,7 @@ const SAID = {
   submitting: "The gateway is still looking for it",
   accepted: "The provider took it",
   refused: "The provider refused it",
+  unsent: "It never left",
   charged: "Lost, and charged",
   not_charged: "Lost, and not charged",
 };

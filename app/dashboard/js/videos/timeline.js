@@ -8,6 +8,7 @@ const STEPS = {
   submitted: "Submitted",
   accepted: "Accepted, running",
   refused: "Refused",
+  unsent: "Not sent",
   resolved: "Settled by an operator",
   completed: "Stored",
   failed: "Ended without a video",
