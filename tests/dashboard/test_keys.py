@@ -101,6 +101,37 @@ def test_a_new_key_is_shown_once_and_holds_what_was_filled_in(keys: Visit, guard
     assert secret not in page.content()
 
 
+def test_the_first_key_is_an_admins_and_whoever_makes_it_stays_signed_in(
+    open_page: Callable[..., Visit], start_gateway: Callable[..., Running]
+) -> None:
+    gateway = start_gateway()
+    maker, other = open_page(gateway), open_page(gateway)
+    for visit in (maker, other):
+        visit.page.goto("/#/keys")
+        expect(visit.page.get_by_text("No key has been made here yet.")).to_be_visible()
+    dialog = press(maker, "New key")
+    expect(dialog).to_contain_text("The first key closes the gateway")
+    expect(dialog.get_by_label("Role")).to_have_value("admin")
+    dialog.get_by_label("Name").fill("mine")
+    dialog.get_by_label("Role").select_option("member")
+    dialog.get_by_role("button", name="Make key").click()
+    expect(dialog.locator("[data-param=role] .error")).to_contain_text("there would be no admin key")
+    maker.forgive(400)
+    dialog.get_by_label("Role").select_option("admin")
+    dialog.get_by_role("button", name="Make key").click()
+    dialog.get_by_label("Secret", exact=True).wait_for()
+    assert status_of(gateway, maker.keep_secret()) == 200
+    expect(maker.row("mine")).to_contain_text("admin")
+    expect(maker.page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(maker.page.get_by_role("main")).to_be_focused()
+    dialog = press(maker, "New key")
+    expect(dialog.get_by_label("Role")).to_have_value("member")
+    other.refusals = 5
+    other.page.get_by_role("link", name="Costs").click()
+    expect(other.page.locator(".toast")).to_have_text("This gateway has keys now: sign in with one.")
+    expect(other.page.get_by_label("API key")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("label", "value", "field"),
     [

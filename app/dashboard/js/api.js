@@ -2,7 +2,7 @@
 
 const OWN = { "x-reelgate-session": "1" };
 
-export const signals = new EventTarget(); // "signed-out": the session has ended, or never began
+export const signals = new EventTarget(); // "signed-out": the session has ended, or never began; "signed-in": it began while the page was open
 
 export class ApiError extends Error {
   constructor(status, { message, code, param }, retryAfter) {

@@ -51,6 +51,8 @@ export function loginView(onSignedIn) {
       { id: "login-help", class: "muted" },
       "The key is exchanged for a session of twelve hours and is not kept in the browser. An operator makes one with ",
       h("code", {}, "reelgate keys create NAME"),
+      ", an admin's with ",
+      h("code", {}, "--admin"),
       ".",
     ),
   );

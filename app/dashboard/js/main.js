@@ -75,8 +75,9 @@ signals.addEventListener("signed-out", () => {
   if (!session.signedIn) return;
   session.signedIn = false;
   show();
-  toast("Your session has ended. Sign in again.");
+  toast(session.open ? "This gateway has keys now: sign in with one." : "Your session has ended. Sign in again.");
 });
+signals.addEventListener("signed-in", () => show());
 leave.addEventListener("click", async () => {
   try {
     await signOut();

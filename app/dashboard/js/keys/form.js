@@ -1,11 +1,12 @@
 // The form of a key: made anew, or changed. A change sends what was changed and nothing else.
 
-import { call, reason } from "../api.js";
+import { call, reason, signals } from "../api.js";
 import { askFor } from "../dialog.js";
 import { h } from "../dom.js";
 import { checkbox, field, group, select, several } from "../fields.js";
 import { listModels } from "../models.js";
 import { toast } from "../notify.js";
+import { signIn } from "../session.js";
 import { showKey } from "./actions.js";
 
 const ROLES = [
@@ -20,17 +21,27 @@ const PERIODS = [
 ];
 const FRESH = { name: "", role: "member", budget_period: "total", models: null, providers: null, allow_unpriced: false };
 
-export async function createKey(onChange) {
-  const form = await fieldsOf(FRESH);
+const CLOSES =
+  "The first key closes the gateway: from then on every request needs one, unless REELGATE_AUTH is off. So it has to be an admin key. You stay here, signed in with it.";
+
+// `first`: the gateway is open, and this ends that.
+export async function createKey(onChange, first) {
+  const form = await fieldsOf(first ? { ...FRESH, role: "admin" } : FRESH);
   const made = await askFor({
-    title: "New key",
+    title: first ? "The first key" : "New key",
+    detail: first ? CLOSES : null,
     content: form.content,
     yes: "Make key",
-    work: () => call("POST", "/v1/keys", { json: form.read() }),
+    work: async () => {
+      const key = await call("POST", "/v1/keys", { json: form.read() });
+      if (first) await signIn(key.key).catch(() => {}); // the next request finds that nobody is signed in, and says so
+      return key;
+    },
   });
   if (!made) return;
   await showKey(made, "The new key");
-  onChange();
+  if (first) signals.dispatchEvent(new Event("signed-in"));
+  else onChange();
 }
 
 export async function changeKey(key, onChange) {

@@ -4,6 +4,7 @@ import { call, reason } from "../api.js";
 import { h, replace } from "../dom.js";
 import { checkbox } from "../fields.js";
 import { keepFocus } from "../focus.js";
+import { session } from "../session.js";
 import { table } from "../table.js";
 import { createKey } from "./form.js";
 import { keyRow, COLUMNS } from "./row.js";
@@ -12,7 +13,7 @@ export function keysView(where, signal) {
   const told = h("p", { class: "muted", role: "status" }, "Loading …");
   const list = table("API keys", COLUMNS);
   const { box: revoked, element: choice } = checkbox("show-revoked", "Show revoked keys");
-  const make = h("button", { type: "button", class: "primary", hidden: true, onclick: () => createKey(load) }, "New key");
+  const make = h("button", { type: "button", class: "primary", hidden: true, onclick: () => createKey(load, session.open && !keys.length) }, "New key");
   let keys = [];
 
   function show() {
