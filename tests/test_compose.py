@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 KEY = "an-admin-key-of-the-compose-tests"
+PASSWORDS = {"POSTGRES_PASSWORD": "a-password-of-the-tests", "S3_SECRET": "a-secret-of-the-tests"}
 REPLICAS = ("replica-1", "replica-2")
 SECONDS_TO_STOP = 15
 _VARIABLE = re.compile(r"\$\{(\w+):([-?])([^}]*)\}")
@@ -54,7 +55,7 @@ def _filled_in(node: Any, given: dict[str, str]) -> Any:
 @pytest.fixture
 def services() -> dict[str, Any]:
     """Return the services by name."""
-    found: dict[str, Any] = compose(REELGATE_ADMIN_KEY=KEY)["services"]
+    found: dict[str, Any] = compose(REELGATE_ADMIN_KEY=KEY, **PASSWORDS)["services"]
     return found
 
 
@@ -70,6 +71,32 @@ def test_nothing_but_one_gateway_on_sqlite_starts_unless_the_profile_is_named(se
 def test_the_admin_key_is_the_one_variable_that_must_be_given() -> None:
     with pytest.raises(KeyError, match="REELGATE_ADMIN_KEY"):
         compose()
+
+
+def test_what_keeps_a_password_has_no_default_and_does_not_start_without_one() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    named = {name: default for name, kind, default in _VARIABLE.findall(text) if kind == "-"}
+    assert not any(named.values()), "what has a default would run on it unnoticed"
+    variables = {name: secret["environment"] for name, secret in compose(REELGATE_ADMIN_KEY=KEY)["secrets"].items()}
+    needed = {
+        name: [variables[each["source"] if isinstance(each, dict) else each] for each in service["secrets"]]
+        for name, service in yaml.safe_load(text)["services"].items()
+        if "secrets" in service
+    }
+    assert needed == {
+        "postgres": ["POSTGRES_PASSWORD"],
+        "s3": ["S3_SECRET"],
+        "prometheus": ["REELGATE_METRICS_KEY"],
+        "grafana": ["GRAFANA_PASSWORD"],
+    }
+
+
+@pytest.mark.parametrize("page", ["deployment.md", "scaling.md"])
+def test_a_page_that_starts_replicas_sets_every_password_first(page: str) -> None:
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    first = next(block for block in blocks if "--profile replicas up" in block)
+    exported = re.findall(r"(\w+)=", first.partition("--profile replicas up")[0])
+    assert set(exported) == {"REELGATE_ADMIN_KEY", *PASSWORDS}
 
 
 def test_every_variable_of_a_gateway_is_a_setting_or_the_clouds(services: dict[str, Any]) -> None:
@@ -140,7 +167,9 @@ def test_volumes_and_secrets_are_the_same_on_both_sides(services: dict[str, Any]
     named = {volume.partition(":")[0] for service in services.values() for volume in service["volumes"]}
     assert {name for name in named if not name.startswith("./")} == declared
     replica, postgres, s3 = (services[name]["environment"] for name in ("replica-1", "postgres", "s3"))
-    login = f"{postgres['POSTGRES_USER']}:{postgres['POSTGRES_PASSWORD']}@postgres:5432/{postgres['POSTGRES_DB']}"
+    assert postgres["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
+    password = PASSWORDS["POSTGRES_PASSWORD"]
+    login = f"{postgres['POSTGRES_USER']}:{password}@postgres:5432/{postgres['POSTGRES_DB']}"
     assert replica["REELGATE_DATABASE_URL"] == f"postgresql+asyncpg://{login}"
     assert {name: replica[name] for name in s3} == s3
     assert f"-bucket={replica['REELGATE_MEDIA_URL'].split('/')[2]}" in services["s3"]["command"]

@@ -20,6 +20,7 @@ from app.child import ChildError
 from app.cli.connection import addresses, find_running
 from app.cli.public_url import PublicUrlError, check_public_url
 from app.cli.terminal import out, plain, speaks_json
+from app.db.migrate import begun
 from app.db.session import DatabaseUnavailable
 from app.media.errors import MediaError, StoreFault
 from app.media.probe import inspect_video
@@ -123,7 +124,12 @@ async def _stopped(settings: Settings) -> list[Finding]:
     try:
         with lock(settings):
             found = await database.check()
-            await accounts.load()
+            async with database.read() as session:
+                has_tables = await (await session.connection()).run_sync(begun)
+            if has_tables:
+                await accounts.load()
+            else:
+                found = f"{found}, its tables made by the first start"
     except (StartupError, DatabaseUnavailable) as error:
         return [_say("database", str(error), "")]
     finally:

@@ -27,6 +27,11 @@ def due(connection: Connection) -> bool:
     return found != [newest]
 
 
+def begun(connection: Connection) -> bool:
+    """Say whether there are any tables: none before the first start."""
+    return bool(_revisions(connection))
+
+
 def upgrade(connection: Connection) -> None:
     """Bring the database behind `connection` to the newest revision."""
     from alembic import command  # noqa: PLC0415 - 9 MiB and 0.2 s that a database of this version does without

@@ -45,6 +45,8 @@ NOT_RUN = {
 # The same for whole blocks, by page and heading.
 NOT_RUN_UNDER = {
     "docs/deployment.md: systemd": "needs root and systemd: tests/deploy/test_systemd.py",
+    "docs/deployment.md: Upgrading": "replaces what is installed: test_package.py installs, tests/db upgrades",
+    "docs/scaling.md: Making the database": "needs root: tests/deploy/test_postgres_account.py",
     "docs/deployment.md: Kubernetes": "needs a cluster: tests/deploy/test_kubernetes.py",
     "docs/deployment.md: SQLite and the data folder": "is about folders of a machine: tests/deploy/test_backup.py",
     "docs/deployment.md: Postgres and a bucket": "is about a database and a bucket of the reader's",
