@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench.results import Options
 
 _JOBS = 4  # at once
+_WAVES = 3  # of them per round: an end falls anywhere in an interval, so that few tell nothing
 _JOB_SECONDS = (2.0, 4.0)
 _INTERVAL = 2.0  # seconds between polls where there are no callbacks
 _AFTERMATH = 1.0  # seconds for what is done after the last of them, and costs
@@ -69,7 +70,7 @@ def _lags(server: Served, fal: Provider, rounds: int) -> tuple[list[float], floa
                 raise RuntimeError(f"a job failed: {video.error}")
             return prompt, time.time()
 
-        returned = list(pool.map(one, range(_JOBS * rounds)))
+        returned = list(pool.map(one, range(_JOBS * _WAVES * rounds)))
     ends, _ = fal.seen()
     lags = sorted(1000 * (at - ends[prompt]) for prompt, at in returned)
     time.sleep(_AFTERMATH)

@@ -1,8 +1,8 @@
 """What it costs to have many clients wait, and how soon they hear of an end.
 
-`python -m bench.waiting --waiters 1000` prints one JSON line. Half of the clients wait by long poll, half by events,
-each for one of a hundred videos; nothing happens to those meanwhile. With `--database-url` on Postgres. Each waiter is
-an open file here and in the gateway: `ulimit -n` must allow it.
+`python -m bench.waiting --waiters 1000` prints one JSON line. The clients are a process of their own (`bench.held`);
+nothing happens to their videos meanwhile. With `--database-url` on Postgres. Each waiter is an open file there and in
+the gateway: `ulimit -n` must allow it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import json
 import sys
 import tempfile
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from bench.processes import bearer, cpu_seconds, gateway, rss_mib, upstream_settings
+from bench.processes import ADMIN_KEY, bearer, cpu_seconds, gateway, program, rss_mib, upstream_settings
 
 if TYPE_CHECKING:
     from bench.processes import Served
@@ -33,11 +32,10 @@ _BODY = {"prompt": "clip", "seconds": 4}
 
 @dataclass(frozen=True)
 class Found:
-    """What was measured; `alone` is without waiters, `ended_early` how often waiting ended in which way."""
+    """What was measured; `alone` is without waiters."""
 
     waiters: int
     still_waiting: int
-    ended_early: dict[str, int]
     cpu_share_alone: float
     cpu_share_with_waiters: float
     kib_per_waiter: int
@@ -60,15 +58,11 @@ def measure(waiters: int, seconds: float, rate: float, database_url: str = "") -
         return asyncio.run(watch(server, waiters, seconds, rate))
 
 
-async def wait(http: httpx.AsyncClient, path: str) -> str:
-    """Wait as a client does, until the connection is cut; return how an answer that came too early was."""
-    try:
-        async with http.stream("GET", path) as answer:
-            async for _ in answer.aiter_bytes():
-                pass
-            return str(answer.status_code)
-    except httpx.HTTPError as error:
-        return type(error).__name__
+async def still_waiting(server: Served) -> int:
+    """Return how many clients the gateway holds, by its own count."""
+    async with httpx.AsyncClient(base_url=server.url, headers=bearer(ADMIN_KEY), trust_env=False) as http:
+        said = (await http.get("/metrics")).raise_for_status().text
+    return int(float(said.partition("\nreelgate_waiting_clients ")[2].partition("\n")[0]))
 
 
 async def creates(http: httpx.AsyncClient, rate: float, seconds: float) -> list[float]:
@@ -102,31 +96,25 @@ async def lag(http: httpx.AsyncClient) -> list[float]:
 
 async def watch(server: Served, waiters: int, seconds: float, rate: float) -> Found:
     """Measure a gateway at rest and with waiters, and creates at either; `seconds` is for each rest and each look."""
-    limits, url, pid, headers = httpx.Limits(max_connections=None), server.url, server.pid, bearer(server.key)
-    async with (  # each request looks through its pool
-        httpx.AsyncClient(base_url=url, headers=headers, timeout=90, limits=limits, trust_env=False) as many,
-        httpx.AsyncClient(base_url=url, headers=headers, timeout=90, limits=limits, trust_env=False) as http,
-    ):
+    pid, limits = server.pid, httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(
+        base_url=server.url, headers=bearer(server.key), timeout=90, limits=limits, trust_env=False
+    ) as http:
         ids = [(await http.post("/v1/videos", json=_BODY)).json()["id"] for _ in range(_VIDEOS)]
         await asyncio.sleep(seconds)
         alone = await share(pid, seconds)
         took_alone = await creates(http, rate, _CREATE_SECONDS)
-        paths = [f"/v1/videos/{ids[n % _VIDEOS]}{('?wait=60', '/events')[n % 2]}" for n in range(waiters)]
         rss = rss_mib(pid)
-        waiting = [asyncio.create_task(wait(many, path)) for path in paths]
-        await asyncio.sleep(seconds)
-        with_waiters = await share(pid, seconds)
-        kept = rss_mib(pid) - rss
-        took = await creates(http, rate, _CREATE_SECONDS)
-        early = [task.result() for task in waiting if task.done()]
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        with program("bench.held", server.url, server.key, str(waiters), ",".join(ids)):
+            await asyncio.sleep(seconds)
+            with_waiters = await share(pid, seconds)
+            kept = rss_mib(pid) - rss
+            took = await creates(http, rate, _CREATE_SECONDS)
+            held = await still_waiting(server)
         lags = await lag(http)
         return Found(
             waiters=waiters,
-            still_waiting=waiters - len(early),
-            ended_early=dict(Counter(early)),
+            still_waiting=held,
             cpu_share_alone=alone,
             cpu_share_with_waiters=with_waiters,
             kib_per_waiter=round(1024 * kept / waiters) if waiters else 0,

@@ -1,12 +1,17 @@
 -- For `bench.wrk`: asks for the paths of a file in turn, or posts a body in which NUMBER is another one every time,
--- and says at the end what came of it, as one line of JSON.
-local paths, body, salt, sent = {}, nil, "", 0
+-- each after a pause (ms); says at the end what came of it, as one line of JSON.
+local paths, body, salt, pause, sent = {}, nil, "", 0, 0
 
 function init(arguments)
   for line in io.lines(arguments[1]) do
     paths[#paths + 1] = line
   end
-  salt, body = arguments[2], arguments[3]
+  salt, pause, body = arguments[2], tonumber(arguments[3]), arguments[4]
+  if pause > 0 then
+    function delay() -- before each request, not counted
+      return pause
+    end
+  end
 end
 
 function request()

@@ -37,11 +37,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked of a server: its paths in turn; with a `body` they are posted to, NUMBER in it being another."""
+    """What is asked of a server: its paths in turn; with a `body` they are posted to, NUMBER in it being another.
+
+    Each connection waits `pause_ms` before each request.
+    """
 
     server: Served
     paths: Sequence[str]
     body: str | None = None
+    pause_ms: int = 0
 
 
 def installed() -> bool:
@@ -73,7 +77,8 @@ def _start(target: Target, seconds: float, connections: int, paths: Path) -> sub
     headers = {"content-type": "application/json", **(bearer(target.server.key) if target.server.key else {})}
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(_SCRIPT)]
     command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-    command += [target.server.url, "--", str(paths), secrets.token_hex(4), *([target.body] if target.body else [])]
+    command += [target.server.url, "--", str(paths), secrets.token_hex(4), str(target.pause_ms)]
+    command += [target.body] if target.body else []
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

@@ -80,10 +80,15 @@ class Gateway:
     default_poll_ms: int
 
 
-async def get_gateway(request: Request) -> Gateway:
-    """Return the gateway's services. Async, because FastAPI runs sync dependencies in a thread."""
+def gateway_of(request: Request) -> Gateway:
+    """Return the gateway's services; a dependency less for each dependency that calls it, which requests wait for."""
     gateway: Gateway = request.app.state.gateway
     return gateway
+
+
+async def get_gateway(request: Request) -> Gateway:
+    """Return the gateway's services. Async, because FastAPI runs sync dependencies in a thread."""
+    return gateway_of(request)
 
 
 Services = Annotated[Gateway, Depends(get_gateway)]
@@ -104,8 +109,9 @@ async def recognise(request: Request, gateway: Gateway) -> Caller:
     return caller
 
 
-async def get_caller(request: Request, gateway: Services) -> Caller:
+async def get_caller(request: Request) -> Caller:
     """Recognise the caller. Raises GatewayError missing_api_key, invalid_api_key, permission_denied."""
+    gateway = gateway_of(request)
     caller = await recognise(request, gateway)
     noted.begin(request, gateway.request_log, caller.owner, gateway.database.clock())
     if caller.role == "reader" and request.method not in ("GET", "HEAD"):
@@ -129,9 +135,9 @@ async def get_admin(caller: Client) -> Caller:
 Admin = Annotated[Caller, Depends(get_admin)]
 
 
-async def get_maker(request: Request, gateway: Services, caller: Client) -> Caller:
+async def get_maker(request: Request, caller: Client) -> Caller:
     """Count the request of a caller who wants something made. Raises GatewayError rate_limit_exceeded."""
-    rate = await gateway.budgets.admit(caller)
+    rate = await gateway_of(request).budgets.admit(caller)
     if rate is not None:
         request.state.answer_headers = _rate_headers(rate)
         if not rate.admitted:
@@ -151,9 +157,9 @@ def _rate_headers(rate: Rate) -> dict[str, str]:
     }
 
 
-async def get_folder(gateway: Services) -> AsyncIterator[Path]:
+async def get_folder(request: Request) -> AsyncIterator[Path]:
     """Give the request a folder of its own, which whoever puts a file there makes; removed when it is answered."""
-    folder = gateway.uploads / secrets.token_hex(16)
+    folder = gateway_of(request).uploads / secrets.token_hex(16)
     try:
         yield folder
     finally:

@@ -21,6 +21,7 @@ from app.db.marks import mark_of
 from app.db.session import DatabaseUnavailable
 from app.domain.errors import GatewayError
 from app.domain.webhooks import event_type
+from app.services.feed import spread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -76,7 +77,7 @@ async def _changes(
     ready = False
     with gateway.following.follow(owner, followed) as follower:
         while True:
-            news = await follower.news(_KEEP_ALIVE_SECONDS)
+            news = await follower.news(spread(_KEEP_ALIVE_SECONDS))
             if gateway.feed.closed or follower.overrun:
                 return  # the client comes back, and lists anew
             try:
@@ -129,7 +130,7 @@ async def _events(
             if mark.ended or gateway.feed.closed:
                 return
             try:
-                while not await watch.news(_KEEP_ALIVE_SECONDS):
+                while not await watch.news(spread(_KEEP_ALIVE_SECONDS)):
                     await recognise(request, gateway)
                     yield _KEEP_ALIVE
                 if not gateway.feed.closed:

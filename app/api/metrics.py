@@ -21,7 +21,7 @@ async def check_reader(request: Request, gateway: Services) -> None:
     given = request.headers.get("authorization", "").encode()
     if gateway.metrics_key and hmac.compare_digest(given, f"Bearer {gateway.metrics_key}".encode()):
         return
-    await get_admin(await get_caller(request, gateway))
+    await get_admin(await get_caller(request))
 
 
 @router.get("/metrics", dependencies=[Depends(check_reader)])

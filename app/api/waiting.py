@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from app.api import measured
 from app.api.deps import recognise
 from app.db.marks import mark_of
+from app.services.feed import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,7 @@ async def hold(request: Request, gateway: Gateway, caller: Caller, video_id: str
         leaving = asyncio.create_task(_follow(request, watch))
         try:
             while not mark_of(video).ended and not gateway.feed.closed:
-                heard = await watch.news(min(until - loop.time(), _TRUSTED_SECONDS))
+                heard = await watch.news(min(until - loop.time(), spread(_TRUSTED_SECONDS)))
                 if leaving.done():
                     raise ClientDisconnect
                 if not gateway.feed.closed:

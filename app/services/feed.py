@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import structlog
@@ -35,6 +36,11 @@ _LOOK_SECONDS = 0.75  # between two looks at every waited-for video, where other
 _LOOK_ALONE_SECONDS = 5.0  # the same where only this process does, and so tells itself; whatever was missed is found
 _FAULT_SECONDS = 1.0  # until a look that failed is repeated
 _RETRY_AFTER = 5  # seconds
+
+
+def spread(seconds: float) -> float:
+    """Return up to a third less: what came together, as after a restart, is not to be looked after at one moment."""
+    return seconds * random.uniform(2 / 3, 1)  # noqa: S311 - no secret
 
 
 class Waiter(Protocol):

@@ -42,9 +42,9 @@ def names(told: list[Event], video_id: str) -> list[str]:
 def test_a_video_is_told_of_from_its_creation_to_its_deletion(server: Waits) -> None:
     reader = ready(server)
     video_id = server.create(prompt="two lines\nand a ✓")
-    seen = len(reader.events)
+    until(lambda: "video.in_progress" in names(reader.events, video_id))
     server.fake.clock.advance(LONG / 2)
-    reader.wait(seen + 1)
+    until(lambda: reader.events[-1].data.get("progress"))
     server.end_all()
     until(lambda: "video.completed" in names(reader.events, video_id))
     assert reader.events[-1].data == server.get(video_id)
