@@ -16,6 +16,7 @@ from app.cli.offline import offline
 from app.cli.options import AsJson, BaseUrl, identifier
 from app.cli.terminal import err, fail, load_settings, out, print_json
 from app.domain.limits import DAY, Period, Role
+from app.program import program
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -106,7 +107,8 @@ def list_keys(base_url: BaseUrl = None, *, as_json: AsJson = False) -> None:
     for row in found["data"]:
         out.print(key_line(row), markup=False)
     if not found["data"]:
-        err.print("no keys: the gateway is open on this machine; make one with `reelgate keys create NAME --admin`")
+        first = f"`{program()} keys create NAME --admin`"
+        err.print(f"no keys: the gateway is open on this machine; make one with {first}", markup=False)
 
 
 @keys.command()
@@ -129,7 +131,7 @@ def update(
     """Change a key's name, role, limits or expiry; `none` takes a limit away, what is not named stays."""
     body = _body(name, role, budget, per, rpm, concurrent, model, provider, unpriced, expires)
     if not body:
-        fail("nothing to change: see `reelgate keys update --help`")
+        fail(f"nothing to change: see `{program()} keys update --help`")
     settings = load_settings()
 
     async def work(accounts: Accounts) -> Json:

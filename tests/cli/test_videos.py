@@ -147,6 +147,7 @@ def test_an_attempt_that_nobody_answered_is_told_without_a_code(run: Run, tmp_pa
         path = f"/v1/videos/{gateway.create()['id']}"
         until(lambda: gateway.http.get(path).json()["metadata"]["attempts"])
         page = run("videos", "show", path.rpartition("/")[2], "--base-url", gateway.url).stdout
+    assert "not sent to xai" in page
     attempt = next(line for line in page.splitlines() if line.startswith("attempt"))
     assert attempt.startswith("attempt     xai unavailable: ")
     assert "None" not in page
@@ -313,3 +314,24 @@ def test_an_admin_sees_the_videos_of_a_key_and_whose_each_is(
             assert line.startswith(video_id)
             assert key["id"] in line
         assert f"key         {key['id']}" in run("videos", "show", video_id).stdout
+
+
+def test_an_admin_is_told_of_the_videos_from_before_there_were_keys_and_ends_them(
+    run: Run, slow: Waits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = slow.create(prompt="early")
+    keys = {}
+    for name, role in (("ops", "admin"), ("laptop", "member")):
+        keys[name] = document(run, "keys", "create", name, "--role", role)["key"]
+        monkeypatch.setenv("REELGATE_API_KEY", keys["ops"])
+    monkeypatch.setenv("REELGATE_API_KEY", keys["laptop"])
+    assert told(run("videos", "list")) == ["no videos"]
+    monkeypatch.setenv("REELGATE_API_KEY", keys["ops"])
+    hint = "note: there are some from before there were keys: --key open"
+    assert told(run("videos", "list")) == ["no videos", hint]
+    assert told(run("videos", "list", "--prompt", "EARLY")) == ["no videos", hint]
+    assert told(run("videos", "list", "--prompt", "late")) == ["no videos"]
+    assert ids(run, "--key", "open") == [video_id]
+    assert run("videos", "cancel", video_id).stdout == f"cancelled {video_id}\n"
+    assert run("videos", "delete", video_id, "--yes").stdout == f"deleted {video_id}\n"
+    assert told(run("videos", "list")) == ["no videos"]
