@@ -88,20 +88,36 @@ async def remix_video(video_id: str, posted: Post) -> JSONResponse:
     return await _accept(posted, remix)
 
 
-@router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=docs.errors("video_not_found"))
+_ENDING = docs.errors("video_not_found", "permission_denied")
+
+
+@router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=_ENDING)
 async def delete_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
-    """Cancel the video if it is live, and remove it with its media."""
-    await gateway.videos.delete(caller.owner, video_id)
+    """Cancel the video if it is live, and remove it with its media. An admin key removes those of nobody, too."""
+    await gateway.videos.delete(await _whose_to_end(gateway, caller, video_id), video_id)
     note(request, video_id=video_id)
     return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
 
 
-@router.post("/videos/{video_id}/cancel", response_model=schemas.VideoObject, responses=docs.errors("video_not_found"))
+@router.post("/videos/{video_id}/cancel", response_model=schemas.VideoToRead, responses=_ENDING)
 async def cancel_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
-    """Stop a live video; a finished one is returned unchanged."""
-    video = await gateway.videos.cancel(caller.owner, video_id)
+    """Stop a live video; a finished one is returned unchanged. An admin key stops those of nobody, too."""
+    owner = await _whose_to_end(gateway, caller, video_id)
+    video = await gateway.videos.cancel(owner, video_id)
     note(request, video_id=video.row.id)
-    return answer(request, gateway, video)
+    return answer(request, gateway, video, keyed=owner != caller.owner)
+
+
+async def _whose_to_end(gateway: Gateway, caller: Caller, video_id: str) -> str:
+    """Return the owner in whose name the caller cancels or deletes a video. Raises GatewayError."""
+    owner = (await gateway.videos.read(caller, video_id)).row.owner
+    if not caller.may_end(owner):
+        message = (
+            f"This video is of the key {owner!r}: an admin key may look at it, but only its own cancels or deletes it. "
+            "Revoking that key with cancel=true stops all that it ordered."
+        )
+        raise GatewayError("permission_denied", message, param="video_id")
+    return owner
 
 
 async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.completion import complete_key, complete_model, complete_provider
-from app.cli.connection import ask, connect
+from app.cli.connection import ask, connect, read
 from app.cli.follow import come_back, follow
 from app.cli.options import AsJson, BaseUrl, Status, VideoId
 from app.cli.saving import save, target_for
-from app.cli.terminal import FAILED, INTERRUPTED, err, fail, interactive, load_settings, out, print_json
+from app.cli.terminal import FAILED, INTERRUPTED, err, fail, interactive, load_settings, note, out, print_json
 from app.cli.times import past
 from app.cli.video_views import print_video, print_videos
+
+if TYPE_CHECKING:
+    import httpx
 
 _MOST = 100  # that are listed
 
@@ -54,7 +57,8 @@ def list_videos(
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Those whose prompt has these words.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="Those of one key, key_…, or all (admin).", autocompletion=complete_key)
+        str | None,
+        typer.Option(help="Those of one key, key_…, of open or of all (admin).", autocompletion=complete_key),
     ] = None,
     since: Annotated[str | None, typer.Option(help="A date of UTC (2027-01-31), or 90m, 12h, 30d.")] = None,
     until: Annotated[str | None, typer.Option(help="As --since.")] = None,
@@ -80,12 +84,21 @@ def list_videos(
     query = {name: value for name, value in asked.items() if value is not None}
     with connect(load_settings(), base_url) as http:
         page = ask(http, "GET", "/v1/videos", params=query)
+        early = not (as_json or page["data"] or key or after) and _any_early(http, query)
     if as_json:
         print_json(page)
         return
     print_videos(page["data"])
     if page["has_more"]:
         err.print(f"and more: --after {page['last_id']}", markup=False)
+    if early:
+        note("there are some from before there were keys: --key open")
+
+
+def _any_early(http: httpx.Client, query: dict[str, Any]) -> bool:
+    """Say whether there are such videos from before there were keys, which only an admin key is told."""
+    answer = http.get("/v1/videos", params={**query, "key_id": "open", "limit": 1})
+    return answer.is_success and bool(read(answer)["data"])
 
 
 @videos.command()

@@ -41,6 +41,10 @@ class Caller:
         """Say whether this owner's videos may be looked at: one's own and, by an admin, everybody's."""
         return self.role == "admin" or owner == self.owner
 
+    def may_end(self, owner: str) -> bool:
+        """Say whether this owner's videos may be cancelled and deleted: nobody else could those of an open gateway."""
+        return owner == self.owner or (self.role == "admin" and owner == OPEN.owner)
+
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:

@@ -8,11 +8,12 @@ import pytest
 
 from app.api import schemas
 from tests.api.holders import client, make
-from tests.api.waiting import Reader, until
+from tests.api.waiting import Reader, until, waits
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx
 
@@ -134,17 +135,41 @@ def test_nobody_else_may_ask_for_other_keys_not_even_by_its_own_id(
             assert (answer.status_code, error["code"], error["param"]) == (403, "permission_denied", "key_id")
 
 
-def test_what_would_use_or_change_it_stays_the_owners(admin: httpx.Client, video: dict[str, Any]) -> None:
+def test_what_would_use_or_change_it_stays_the_owners(
+    admin: httpx.Client, key: dict[str, Any], video: dict[str, Any]
+) -> None:
     path, body = f"/v1/videos/{video['id']}", {"prompt": "x", "video": {"id": video["id"]}}
+    for answer in (admin.delete(path), admin.post(f"{path}/cancel")):
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (403, "permission_denied", "video_id")
+        assert f"This video is of the key '{key['id']}'" in error["message"]
     for answer in (
-        admin.delete(path),
-        admin.post(f"{path}/cancel"),
         admin.post(f"{path}/remix", json={"prompt": "x"}),
         admin.post("/v1/videos/edits", json=body),
         admin.post("/v1/videos/extensions", json=body),
         admin.get(f"{path}/content"),
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "video_not_found"), answer.url
+
+
+def test_what_was_made_before_there_were_keys_is_any_admins_to_cancel_and_delete_and_nobody_elses(
+    tmp_path: Path,
+) -> None:
+    with waits(tmp_path) as open_one:
+        gateway, video_id = open_one.gateway, open_one.create(prompt="early")
+        path = f"/v1/videos/{video_id}"
+        boss = make(gateway.http, role="admin")
+        with client(gateway, boss["key"]) as admin, client(gateway, make(admin)["key"]) as member:
+            for answer in (member.delete(path), member.post(f"{path}/cancel")):
+                assert (answer.status_code, answer.json()["error"]["code"]) == (404, "video_not_found")
+            assert listed(admin) == []
+            assert [each["status"] for each in listed(admin, key_id="open")] == ["in_progress"]
+            cancelled = admin.post(f"{path}/cancel").json()
+            schemas.OthersVideo.model_validate(cancelled, strict=True)
+            assert (cancelled["error"]["code"], cancelled["key_id"]) == ("cancelled", "open")
+            assert admin.delete(path).json()["deleted"] is True
+            assert listed(admin, key_id="all") == []
+            assert admin.get(path).status_code == 404
 
 
 def test_an_admin_follows_anothers_video_until_it_ends_and_longer_than_its_key(

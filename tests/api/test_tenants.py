@@ -1,6 +1,7 @@
 """Two tenants: whatever route a stranger tries with another key's ids, it answers as for ids that nobody has.
 
-An admin may look at others' videos (test_admin_reads.py), and is a stranger to everything else.
+An admin may look at others' videos (test_admin_reads.py), and is a stranger to everything else; but what would end a
+video that it may see is refused by 403, with the reason.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ ADMIN_KEY = "an-admin-key-of-the-tenants-tests"
 OF_ADMINS = {"key_id", "submission_id"}  # whoever owns them
 SEEN_BY_ADMINS = OF_ADMINS | {"request_id"}
 READ_BY_ADMINS = {("GET", f"/v1/videos/{{video_id}}{what}") for what in ("", "/events", "/timeline")}
+ENDED_BY_ITS_OWN_KEY = {("DELETE", "/v1/videos/{video_id}"), ("POST", "/v1/videos/{video_id}/cancel")}
 SHOWN_TO_ADMINS = ("/v1/keys", "/v1/submissions", "/v1/requests")
 BODIES: dict[str, dict[str, object]] = {  # by the end of the path; what is not named here needs none
     "remix": {"prompt": "stolen"},
@@ -74,6 +76,11 @@ def test_no_route_reads_or_writes_what_is_anothers_nor_tells_that_it_exists(tena
         if who == "admin" and (method, path) in READ_BY_ADMINS:
             assert stranger.get(path.format_map(tenants.ids)).status_code == 200, path
             assert stranger.get(path.format_map(NOBODYS)).status_code == 404, path
+            continue
+        if who == "admin" and (method, path) in ENDED_BY_ITS_OWN_KEY:
+            answers = [stranger.request(method, path.format_map(ids)) for ids in (tenants.ids, NOBODYS)]
+            assert [answer.status_code for answer in answers] == [403, 404], path
+            tried += 1
             continue
         body = None if method in ("GET", "DELETE") else BODIES.get(path.rpartition("/")[2], {})
         query = {"expires": "4000000000", "signature": "x" * 43} if "/inputs/" in path else {}

@@ -14,6 +14,7 @@ from tests.dashboard.visits import ADMIN_KEY, plays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Locator, Page
 
@@ -254,6 +255,28 @@ def test_an_admin_looks_at_the_videos_of_other_keys_and_does_nothing_with_them(
     visit.page.go_back()
     expect(page.get_by_label("Key")).to_have_value(other["id"])
     expect(card(page, body["prompt"])).to_contain_text("Cancelled")
+
+
+def test_an_admin_finds_what_was_made_before_there_were_keys_and_ends_it(
+    open_page: Callable[..., Visit], tmp_path: Path
+) -> None:
+    with waits(tmp_path) as early:
+        early.create(prompt="made early")
+        key = make(early.gateway.http, role="admin")["key"]
+        visit = open_page(early.gateway)
+        visit.sign_in(key, "#/videos")
+        page = visit.page
+        expect(page.get_by_role("link", name="Make the first one")).to_be_visible()
+        page.get_by_role("link", name="from before there were keys").click()
+        expect(page.get_by_label("Key")).to_have_value("open")
+        card(page, "made early").get_by_role("link").click()
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel video").click()
+        expect(page.locator("[data-status] > .row .status")).to_have_text("Cancelled")
+        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("No videos yet.")).to_be_visible()
+        visit.end()
 
 
 def test_who_is_no_admin_is_offered_no_other_keys(server: Waits, open_page: Callable[..., Visit]) -> None:

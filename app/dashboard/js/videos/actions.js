@@ -1,4 +1,4 @@
-// What can be done with a video: go on from it, stop it, remove it. Another key's (`key_id`) is only looked at.
+// What can be done with a video: go on from it, stop it, remove it.
 
 import { call, reason } from "../api.js";
 import { confirm } from "../confirm.js";
@@ -7,6 +7,7 @@ import { PENDING } from "../events.js";
 import { firstFinished } from "../media.js";
 import { toast } from "../notify.js";
 import { mayWrite } from "../session.js";
+import { mayEnd } from "./whose.js";
 
 const ONWARD = [
   ["remix", "Remix"],
@@ -17,11 +18,11 @@ const ONWARD = [
 
 export function actions(video, { onChange, onDeleted }) {
   if (!mayWrite()) return [];
-  if (PENDING.has(video.status)) return video.key_id ? [] : [button("Cancel", () => cancel(video, onChange))];
+  if (PENDING.has(video.status)) return mayEnd(video) ? [button("Cancel", () => cancel(video, onChange))] : [];
   const onward = ONWARD.filter(([as]) => as === "again" || (firstFinished(video) && !video.key_id));
   return [
     ...onward.map(([as, name]) => h("a", { href: `#/playground?from=${video.id}&as=${as}` }, name)),
-    video.key_id ? null : button("Delete", () => remove(video, onDeleted)),
+    mayEnd(video) ? button("Delete", () => remove(video, onDeleted)) : null,
   ];
 }
 

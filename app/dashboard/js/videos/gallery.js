@@ -7,7 +7,7 @@ import { mayWrite } from "../session.js";
 import { videoCard } from "./card.js";
 import { asQuery, filterForm } from "./filters.js";
 import { keepLive } from "./live.js";
-import { keyNames } from "./whose.js";
+import { earlyVideos, keyNames } from "./whose.js";
 
 const PAGE = 24;
 const LOOK_MS = 1000; // in which news gather that only the gateway can say of whether they fit the filters
@@ -24,6 +24,7 @@ export function galleryView(where, signal) {
   let last = null;
   let time = 0;
   let looking = null;
+  let early = null;
 
   const narrowed = () => Object.entries(filters).some(([name, value]) => value && name !== "key_id");
 
@@ -48,7 +49,10 @@ export function galleryView(where, signal) {
     if (cards.size) return replace(told);
     if (narrowed()) return replace(told, "No video fits these filters. ", h("button", { type: "button", onclick: form.clear }, "Clear them"));
     if (filters.key_id) return replace(told, "No videos here yet.");
-    return replace(told, "No videos yet. ", mayWrite() ? h("a", { href: "#/playground" }, "Make the first one") : null);
+    const hint = h("span");
+    replace(told, "No videos yet. ", mayWrite() ? h("a", { href: "#/playground" }, "Make the first one") : null, hint);
+    early ??= earlyVideos(signal).catch(() => null);
+    early.then((place) => place && replace(hint, " There are some ", h("a", { href: place }, "from before there were keys"), "."));
   }
 
   // Show videos: known ones as they are now, new ones where their time puts them; `newest` before others of that second.
