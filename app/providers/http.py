@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PATIENCE = httpx.Timeout(60.0, connect=5.0, pool=5.0)  # seconds without a byte
 _READ_SECONDS = 120.0  # for the whole of an answer: one may also come a byte a minute
 # Many servers close what has idled for five seconds; a paid request that arrives at that moment has an unknown fate.
-_REUSE = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=2.0)
+_REUSE = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 _MOST_ASKING = 128  # connections, so that no poll waits for one: their lane has 64 places
 _ANSWER_LIMIT = 4 << 20  # bytes
 _CHUNK = 256 << 10  # bytes of a file that are in memory at a time
