@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,7 +14,7 @@ import httpx
 import pytest
 
 from app.domain import webhooks
-from tests.docs.test_examples import RECEIVERS, ROOT, examples
+from tests.docs.test_examples import NEEDS, RECEIVERS, ROOT, examples
 from tests.receiver import wait_until
 from tests.sdk.install import node_is_missing, node_sdk
 from tests.serving import environment_without
@@ -76,6 +79,39 @@ def test_the_sample_takes_what_the_gateway_signs_and_nothing_else(
         sample.terminate()
         sample.wait(10)
     assert heard.read_text() == f"video.completed {video['id']}\n", "and one that comes twice is told once"
+
+
+@pytest.mark.skipif(not all(map(shutil.which, NEEDS["bash"])), reason="needs curl and jq")
+def test_the_page_can_be_followed_from_top_to_bottom_on_ones_own_machine(
+    start_gateway: Callable[..., Running], tmp_path: Path, unused_port: int
+) -> None:
+    gateway = start_gateway(allow_private_networks="127.0.0.1")
+    command("python", tmp_path)
+    typed = SAMPLES["bash"].replace("9009", str(unused_port))
+    started, _, ordered = typed.partition("receiver.py &\n")
+    listening = f"until curl -s -o /dev/null http://127.0.0.1:{unused_port}/; do sleep 0.1; done"
+    heard = tmp_path / "heard"
+    with heard.open("w") as out:
+        following = subprocess.Popen(
+            ["bash", "-e", "-c", f"{started}receiver.py &\n{listening}\n{ordered}"],
+            env={
+                **environment_without("OPENAI_", "REELGATE_"),
+                "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}",
+                "OPENAI_BASE_URL": f"{gateway.url}/v1",
+                "OPENAI_API_KEY": "none",
+            },
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            cwd=tmp_path,
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: heard.read_text().count("\n") == 2, "event")
+    finally:
+        os.killpg(following.pid, signal.SIGTERM)  # the receiver outlives the shell that started it
+        following.wait(10)
+    video_id, event = heard.read_text().splitlines()
+    assert event == f"video.completed {video_id}"
 
 
 def test_the_page_names_what_is_true_of_the_code() -> None:
