@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -45,6 +49,14 @@ def test_no_part_of_an_answer_waits_until_the_client_has_acknowledged_another() 
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_connection_that_idles_is_the_clients_to_close(tmp_path: Path) -> None:
+    with served(tmp_path) as gateway, closing(HTTPConnection(urlsplit(gateway.url).netloc, timeout=30)) as client:
+        for pause in (6.0, 0.0):  # seconds: many clients use one again that has idled for just under five
+            client.request("GET", "/healthz")
+            assert client.getresponse().read()
+            time.sleep(pause)
 
 
 def test_a_public_address_without_a_key_is_refused(tmp_path: Path) -> None:
