@@ -1,32 +1,24 @@
 """Run every fake upstream until Ctrl-C: `python -m tests.upstreams [--serve]`; prints the lines for `.env`.
 
-`--serve` runs a gateway against them as well, on a data folder that is removed at the end; what else is given goes to
-`reelgate serve`.
+`--serve` runs a gateway against them instead and says what to try; what else is given goes to `reelgate serve`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
-from tests.upstreams import aimlapi, fal, xai
+from tests.upstreams import aimlapi, demo, fal, xai
 from tests.upstreams.running import run
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 _SECONDS = 3.0  # that a job takes
 _PORTS = (8101, 8102, 8103)
 
 
-def main() -> None:
-    """Serve until interrupted."""
+def main() -> int:
+    """Serve until interrupted, and return a status."""
     parser = argparse.ArgumentParser(prog="python -m tests.upstreams", description="Fake fal, AI/ML API and xAI.")
     parser.add_argument("--serve", action="store_true", help="run a gateway against them, too")
     parser.add_argument("--free-ports", action="store_true", help="take any free ports, not 8101 to 8103")
@@ -35,22 +27,24 @@ def main() -> None:
         parser.error(f"unknown: {' '.join(more)}")
     ports = (0, 0, 0) if options.free_ports else _PORTS
     with ExitStack() as stack:
-        fakes: tuple[ASGIApp, ...] = (
-            fal.FakeFal(fal.Settings(queue=1, run=_SECONDS)).app,
-            aimlapi.FakeAimlApi(seconds=_SECONDS).app,
-            xai.FakeXai(seconds=_SECONDS).app,
-        )
-        urls = [stack.enter_context(run(app, port)) for app, port in zip(fakes, ports, strict=True)]
+        fakes: dict[str, fal.FakeFal | aimlapi.FakeAimlApi | xai.FakeXai] = {
+            "fal": fal.FakeFal(fal.Settings(queue=1, run=_SECONDS, look=demo.LOOKS["fal"])),
+            "aimlapi": aimlapi.FakeAimlApi(seconds=_SECONDS, look=demo.LOOKS["aimlapi"]),
+            "xai": xai.FakeXai(seconds=_SECONDS, look=demo.LOOKS["xai"]),
+        }
+        for name, fake in fakes.items():
+            fake.rules.add(*demo.trouble(name))
+        urls = [stack.enter_context(run(fake.app, port)) for fake, port in zip(fakes.values(), ports, strict=True)]
         settings = environment(*urls)
+        if options.serve:
+            return demo.serve(settings, more)
         sys.stdout.write("".join(f"{name}={value}\n" for name, value in settings.items()))
         sys.stdout.flush()
         try:
-            if options.serve:
-                _serve(settings, more)
-            else:
-                threading.Event().wait()
+            threading.Event().wait()
         except KeyboardInterrupt:
             sys.stderr.write("stopping\n")
+    return 0
 
 
 def environment(fal_url: str, aimlapi_url: str, xai_url: str) -> dict[str, str]:
@@ -67,21 +61,5 @@ def environment(fal_url: str, aimlapi_url: str, xai_url: str) -> dict[str, str]:
     }
 
 
-def _serve(settings: dict[str, str], more: list[str]) -> None:
-    with tempfile.TemporaryDirectory(prefix="reelgate-demo-") as folder:
-        gateway = subprocess.Popen(
-            [sys.executable, "-P", "-m", "app", "serve", *more],
-            env={**os.environ, "REELGATE_DATA_DIR": folder, **settings},
-        )
-        try:
-            gateway.wait()
-        except KeyboardInterrupt:  # the terminal told the gateway as well
-            gateway.wait()
-            raise
-        finally:
-            gateway.terminate()
-            gateway.wait()
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

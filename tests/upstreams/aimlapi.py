@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from tests.upstreams.aimlapi_errors import Form
     from tests.upstreams.aimlapi_models import Model
+    from tests.upstreams.looks import Look
 
 KEY = "aimlapi-test-key"
 PATH = "/v2/video/generations"
@@ -59,9 +60,15 @@ class FakeAimlApi:
     """The fake. `balance` in dollars; jobs run `seconds`; see aimlapi_account for `log_lag` and `logs_running`."""
 
     def __init__(
-        self, *, key: str = KEY, seconds: float = 1.0, balance: float = 1000.0, clock: Clock | None = None
+        self,
+        *,
+        key: str = KEY,
+        seconds: float = 1.0,
+        balance: float = 1000.0,
+        clock: Clock | None = None,
+        look: Look | None = None,
     ) -> None:
-        self.key, self.seconds, self.balance = key, seconds, balance
+        self.key, self.seconds, self.balance, self.look = key, seconds, balance, look
         self.form: Form = 2
         self.retired: set[str] = set()  # models that are gone: 404 (section 4)
         self.log_lag, self.logs_running = 0.0, True
@@ -129,6 +136,7 @@ class FakeAimlApi:
             seconds=values["duration"],
             price=price,
             do=do,
+            look=self.look,
             model=model,
             client_id=client_id if _CLIENT_ID.fullmatch(client_id) else None,
         )

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from tests.upstreams.looks import Look
+
 KEY = "fake-key-id:fake-key-secret"
 _REQUEST = re.compile(r"/(?P<app>.+?)/requests/(?P<id>[^/]+?)(?P<call>/status/stream|/status|/cancel|/response)?/?")
 _BIG_RESULT = 10_000  # bytes; from here on kept for a tenth of the time (fal.md §1.6: 6 minutes instead of an hour)
@@ -62,6 +64,7 @@ class Settings:
     callback_backoff: float = 0.2  # s, doubled each time; as it was at the start
     list_lag: float = 0
     list_running: bool = False
+    look: Look | None = None  # of its films
 
 
 class FakeFal:
@@ -125,9 +128,8 @@ class FakeFal:
     async def _produced(self, path: str) -> bytes | None:
         for job in self.jobs.values():
             if job.media_path == path and job.output:
-                return await run_in_threadpool(
-                    film, job.output.width, job.output.height, job.output.frames, mark=job.id
-                )
+                made, look = job.output, self.settings.look
+                return await run_in_threadpool(film, made.width, made.height, made.frames, mark=job.id, look=look)
         return None
 
     async def _jwks(self, _request: Request) -> Response:

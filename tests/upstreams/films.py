@@ -1,7 +1,8 @@
 """Small real MP4 files of the right size, frame rate and length: what fake upstreams deliver.
 
 All films of one size are the same pixels; `film(…, mark=request_id)` appends an MP4 `free` box (ISO/IEC 14496-12
-§8.1.2) with the mark, so that every job's bytes differ and a mix-up shows.
+§8.1.2) with the mark, so that every job's bytes differ and a mix-up shows. They are grey, for that is quick; a `Look`
+makes them worth watching.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ import io
 import struct
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import av
+
+if TYPE_CHECKING:
+    from tests.upstreams.looks import Look
 
 _RATE = 48_000
 _SAMPLES = 1024  # per AAC frame
@@ -30,22 +35,22 @@ def frame(resolution: str, ratio: str) -> tuple[int, int]:
     return (long, short) if across >= down else (short, long)
 
 
-def film(width: int, height: int, frames: int, fps: int = 24, mark: str = "") -> bytes:
+def film(width: int, height: int, frames: int, fps: int = 24, mark: str = "", look: Look | None = None) -> bytes:
     """Return an MP4 with H.264 pictures and silent AAC sound; 6 s at 24 fps are 145 frames, as fal delivers."""
-    data = _render(width, height, frames, fps)
+    data = _render(width, height, frames, fps, look)
     if not mark:
         return data
     return data + struct.pack(">I4s", 8 + len(mark.encode()), b"free") + mark.encode()
 
 
 @lru_cache(maxsize=64)
-def _render(width: int, height: int, frames: int, fps: int) -> bytes:
+def _render(width: int, height: int, frames: int, fps: int, look: Look | None) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         pictures = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "40"})
         pictures.width, pictures.height, pictures.pix_fmt = width, height, "yuv420p"
         sounds = container.add_stream("aac", rate=_RATE, layout="mono")
-        group = _group(pictures, fps)
+        group = _group(pictures, fps, look)
         for number in range(frames):
             packet = av.Packet(group[number % _GROUP])
             packet.stream, packet.time_base, packet.duration = pictures, Fraction(1, fps), 1
@@ -62,12 +67,14 @@ def _render(width: int, height: int, frames: int, fps: int) -> bytes:
     return file.getvalue()
 
 
-def _group(pictures: av.VideoStream, fps: int) -> list[bytes]:
+def _group(pictures: av.VideoStream, fps: int, look: Look | None) -> list[bytes]:
     picture = av.VideoFrame(pictures.width, pictures.height, "yuv420p")
     for plane in picture.planes:
         plane.update(bytes([_GREY]) * plane.buffer_size)
     packets = []
     for number in range(_GROUP):
+        if look:
+            picture = look.draw(pictures.width, pictures.height, number / _GROUP)
         picture.pts, picture.time_base = number, Fraction(1, fps)
         packets += pictures.encode(picture)
     return [bytes(packet) for packet in [*packets, *pictures.encode()]]

@@ -191,3 +191,10 @@ def test_an_image_gives_its_ratio_and_the_film_can_be_pushed(fake: FakeXai, http
     while not fake.ledger.arrivals["other"]:  # the PUT of the film, at this very server
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_the_models_of_the_key_are_told_to_the_key_alone(fake: FakeXai, http: httpx.Client) -> None:
+    models = http.get("/v1/video-generation-models").json()["models"]
+    assert [model["id"] for model in models][:2] == ["grok-imagine-video", "grok-imagine-video-1.5"]
+    assert http.get("/v1/video-generation-models", headers={"Authorization": "Bearer x"}).status_code == 401
+    assert fake.ledger.paid() == []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.upstreams.behaviour import Do
     from tests.upstreams.clock import Clock
     from tests.upstreams.ledger import Ledger
+    from tests.upstreams.looks import Look
 
 _FPS = 24
 
@@ -41,6 +42,7 @@ class Job:
     price: int
     do: Do | None = None
     failed_price: int = 0
+    look: Look | None = None  # of its film
 
     @property
     def ends(self) -> float:
@@ -65,7 +67,7 @@ class Job:
 
     def film(self) -> bytes:
         """Render its film: one frame more than the seconds have, as Grok delivers (reference/fal.md: 145 for 6 s)."""
-        return film(*self.frame, round(self.seconds * _FPS) + 1, _FPS, mark=self.id)
+        return film(*self.frame, round(self.seconds * _FPS) + 1, _FPS, mark=self.id, look=self.look)
 
 
 class Settling:

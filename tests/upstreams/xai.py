@@ -7,7 +7,8 @@ Calls, for rules: "submit" (POST /v1/videos/…), "status" (GET there), "list" (
 Facts to match: path, query, method, and the model and prompt of the submit that a call is about. Shapes of answers:
 xai_answers. Bodies of errors for `answer(status, body)`: xai_errors; `fake.form` is that of the fake's own refusals.
 Source videos: films and files of this fake and data URIs are looked at; any other link is what `fake.sources` says of
-it, else 6 s of 1280x720: the fake fetches nothing. Source: reference/xai.md.
+it, else 6 s of 1280x720: the fake fetches nothing. Of the list of models, only the address is known.
+Source: reference/xai.md.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from tests.upstreams.looks import Look
     from tests.upstreams.xai_checks import Plan
     from tests.upstreams.xai_errors import Form
 
@@ -53,8 +55,10 @@ _SUBMITS = "/v1/videos/"
 class FakeXai:
     """The fake. Jobs run `seconds`; `zero_retention` teams must bring an upload URL (section 3.1)."""
 
-    def __init__(self, *, key: str = KEY, seconds: float = 1.0, clock: Clock | None = None) -> None:
-        self.key, self.seconds = key, seconds
+    def __init__(
+        self, *, key: str = KEY, seconds: float = 1.0, clock: Clock | None = None, look: Look | None = None
+    ) -> None:
+        self.key, self.seconds, self.look = key, seconds, look
         self.form: Form = "main"
         self.zero_retention = self.files_early = False
         self.sources: dict[str, Clip] = {}
@@ -64,6 +68,7 @@ class FakeXai:
         routes = [
             *(Route(_SUBMITS + name, self._submit, methods=["POST"]) for name in xai_fields.SHAPES),
             Route("/v1/videos/{id}", self._poll),
+            Route("/v1/video-generation-models", self._models),
             Route(f"{_FILMS}{{id}}.mp4", self._film),
             *self._files.routes(),
             *control_routes(self._ledger, self.rules, self.clock, self._forget),
@@ -146,6 +151,7 @@ class FakeXai:
             seconds=planned.seconds,
             price=price,
             do=do,
+            look=self.look,
             failed_price=failed_price(price, do),
             model=planned.model.id,
             storage=body.get("storage_options"),
@@ -189,6 +195,10 @@ class FakeXai:
         base = str(request.base_url).rstrip("/")
         output = self._files.output(video, base)
         return polled(video, self.clock.now(), f"{base}{_FILMS}{video.id}.mp4", output)
+
+    async def _models(self, request: Request) -> Response:
+        known = [{"id": model.id, "aliases": list(model.aliases), "object": "model"} for model in xai_models.MODELS]
+        return self.refuse_key(request) or JSONResponse({"models": known})
 
     async def _film(self, request: Request) -> Response:
         video, now = self.jobs.get(request.path_params["id"]), self.clock.now()
