@@ -64,10 +64,10 @@ class VideoOutput(_Wire):
 
 
 class VideoWarning(_Wire):
-    """Something that was not done exactly as asked, or that cannot be priced."""
+    """Something that was not done exactly as asked, or cannot be priced; of a dry run, that a budget refuses it."""
 
     param: str
-    code: Literal["converted", "ignored", "emulated", "unpriced", "unknown"]
+    code: Literal["converted", "ignored", "emulated", "unpriced", "unknown", "budget_exceeded"]
     requested: str
     used: str | None
     message: str

@@ -22,6 +22,7 @@ from app.domain.plain import Json
 from app.domain.pricing import total
 from app.domain.references import NamedRef, Url, VideoId, content_link
 from app.domain.requests import VideoRequest, parse
+from app.domain.sizing import ParameterWarning
 from app.services.accounts import Caller
 from app.services.planning import Plan
 
@@ -128,7 +129,9 @@ async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:
     if wanted.webhook_url:
         await gateway.webhooks.check(owner, wanted.webhook_url, "webhook_url")
     if posted.dry_run:
-        return JSONResponse(_estimate(wanted, await gateway.planner.plan(owner, wanted, posted.folder, limits)))
+        plan = await gateway.planner.plan(owner, wanted, posted.folder, limits)
+        shortfall = await gateway.budgets.shortfall(posted.caller, plan.offers, wanted.n)
+        return JSONResponse(_estimate(wanted, plan, shortfall))
     retries = request.headers.get("x-stainless-retry-count", "0")
     is_retry = retries.isascii() and retries.isdigit() and int(retries[:4]) > 0
     address = base_url(request, gateway)
@@ -199,7 +202,12 @@ def show(request: Request, gateway: Gateway, video: Video, *, keyed: bool = Fals
     return {**shown, "key_id": video.row.owner} if keyed else shown
 
 
-def _estimate(wanted: VideoRequest, plan: Plan) -> dict[str, object]:
+def _estimate(wanted: VideoRequest, plan: Plan, shortfall: str | None) -> dict[str, object]:
+    """Show what would be made and cost; `shortfall` says why the caller's budget would refuse it."""
+    warnings = list(plan.warnings)
+    if shortfall:
+        message = f"this would be refused now. {shortfall}"
+        warnings.append(ParameterWarning("model", "budget_exceeded", plan.route.asked, None, message))
     return {
         "estimated": True,
         "model": plan.route.model.id,
@@ -210,5 +218,5 @@ def _estimate(wanted: VideoRequest, plan: Plan) -> dict[str, object]:
         "size": plan.sized.size,
         "seconds": plan.seconds,
         "n": wanted.n,
-        "warnings": [asdict(warning) for warning in plan.warnings],
+        "warnings": [asdict(warning) for warning in warnings],
     }

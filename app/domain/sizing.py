@@ -36,7 +36,7 @@ class ParameterWarning:
     """One thing that was not done exactly as asked, or cannot be priced; part of the public video object."""
 
     param: str
-    code: Literal["converted", "ignored", "emulated", "unpriced", "unknown"]
+    code: Literal["converted", "ignored", "emulated", "unpriced", "unknown", "budget_exceeded"]
     requested: str
     used: str | None
     message: str

@@ -45,6 +45,13 @@ class Budgets:
         async with self.database.read() as session:
             return await budgets.balance(session, caller.owner, self.clock())
 
+    async def shortfall(self, caller: Caller, offers: Sequence[Offer], n: int) -> str | None:
+        """Say why the caller's budget would refuse `n` such outputs now; None where it has room."""
+        left, wanted = await self.balance(caller), _wanted(offers, n)
+        if left.limit is None or max(wanted.reserved, _least(offers)) <= left.limit - left.spent - left.reserved:
+            return None
+        return _over_budget(left, wanted.reserved).message
+
     async def usage(self, group: Group, span: Span) -> list[Usage]:
         """Return what was made and what it cost, by group."""
         async with self.database.read() as session:
@@ -75,14 +82,22 @@ async def reserve(session: AsyncSession, owner: str, offers: Sequence[Offer], n:
     Nothing is reserved for what has no price, but something must be left. Raises GatewayError: budget_exceeded,
     concurrency_limit_exceeded.
     """
-    wanted = budgets.Change(reserved=(dearest(offers) or 0) * n, in_flight=n)
-    unpriced = any(offer.estimate is None for offer in offers)
-    refusal = await budgets.reserve(session, owner, wanted, now, least=int(unpriced))
+    wanted = _wanted(offers, n)
+    refusal = await budgets.reserve(session, owner, wanted, now, _least(offers))
     if refusal == "concurrency":
         message = "This API key has as many outputs in flight as it may have; wait for one to end."
         raise GatewayError("concurrency_limit_exceeded", message, retry_after=_BUSY_SECONDS)
     if refusal == "budget":
         raise _over_budget(await budgets.balance(session, owner, now), wanted.reserved)
+
+
+def _wanted(offers: Sequence[Offer], n: int) -> budgets.Change:
+    return budgets.Change(reserved=(dearest(offers) or 0) * n, in_flight=n)
+
+
+def _least(offers: Sequence[Offer]) -> int:
+    """Return what must be left, in micro-dollars, though nothing may be reserved."""
+    return int(any(offer.estimate is None for offer in offers))
 
 
 def _over_budget(left: Balance, wanted: int) -> GatewayError:
@@ -92,7 +107,8 @@ def _over_budget(left: Balance, wanted: int) -> GatewayError:
         "budget_exceeded",
         f"The budget of this API key{period} does not allow this: ${dollars(wanted):.4f} are estimated, and of "
         f"${dollars(left.limit or 0):.4f} are ${dollars(left.spent):.4f} spent and ${dollars(left.reserved):.4f} "
-        f"reserved for what is under way.{renewal}",
+        f"reserved for what is under way.{renewal} An admin may raise the budget (`reelgate keys update`); GET "
+        "/v1/balance tells how it stands.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.api import key_schemas as schemas
+from app.api.schemas import Estimate
 from tests.api.creating import PICTURE
 from tests.api.holders import client, holder, make
 from tests.receiver import wait_until
@@ -177,6 +178,9 @@ def test_a_budget_refuses_with_402_and_the_balance_says_why(gateway: Running, ad
         assert (first.status_code, second.status_code) == (200, 200)
         assert error_of(third) == (402, "insufficient_quota", "budget_exceeded")
         assert "retry-after" not in third.headers
+        said = third.json()["error"]["message"]
+        assert re.search(r"A new day begins at \d{4}-\d\d-\d\dT00:00Z\. An admin may raise the budget", said)
+        assert "GET /v1/balance" in said
         balance = http.get("/v1/balance").json()
         schemas.BalanceObject.model_validate(balance, strict=True)
         assert balance["available"] == {"amount": 0.02, "currency": "usd"}
@@ -187,6 +191,27 @@ def test_a_budget_refuses_with_402_and_the_balance_says_why(gateway: Running, ad
             http.delete(f"/v1/videos/{made.json()['id']}")
         wait_until(lambda: http.get("/v1/balance").json()["reserved"] == 0, "nothing was sent, nothing is charged")
         assert http.get("/v1/usage").json() == {"object": "list", "data": []}
+
+
+def test_a_dry_run_says_that_the_budget_would_refuse_it_and_only_then(gateway: Running, admin: httpx.Client) -> None:
+    def told(http: httpx.Client, **fields: object) -> list[str]:
+        estimate = http.post("/v1/videos?dryRun=true", json={**BODY, **fields}).json()
+        Estimate.model_validate(estimate, strict=True)
+        assert estimate["total_cost_micros"] == 50_000 * estimate["n"]
+        return [each["message"] for each in estimate["warnings"] if each["code"] == "budget_exceeded"]
+
+    with holder(gateway, admin, budget_usd=0.12, providers=["fal"]) as http:
+        assert told(http, n=2) == []
+        (message,) = told(http, n=3)
+        assert message.startswith("this would be refused now. The budget of this API key does not allow this: $0.1500")
+        made = http.post("/v1/videos", json={**BODY, "n": 2}).json()["id"]
+        (message,) = told(http)
+        assert http.post("/v1/videos", json=BODY).json()["error"]["message"] in message
+        http.delete(f"/v1/videos/{made}")
+        wait_until(lambda: http.get("/v1/balance").json()["reserved"] == 0, "nothing was sent, nothing is charged")
+        assert told(http) == []
+    with holder(gateway, admin, providers=["fal"]) as http:
+        assert told(http, n=10) == []
 
 
 def test_a_replay_needs_no_budget(gateway: Running, admin: httpx.Client) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from app.db.tables import BudgetRow, LedgerRow, OutputRow, VideoRow
+from app.domain import offers
 from app.domain.jobs import LIVE
 from app.domain.limits import Limits
-from app.services.accounts import Accounts
+from app.services.accounts import Accounts, Caller
+from app.services.budgets import Budgets
 from tests.services.bench import request
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ class Holder:
         return await self.bench.videos.create(
             self.key, request(**body), body, self.bench.folder, is_retry=is_retry, limits=self.limits
         )
+
+    async def shortfall(self, created: Created) -> str | None:
+        """Ask whether there is room for another like it."""
+        orders = offers.load(created.video.row.order["offers"])
+        budgets = Budgets(self.bench.database, self.bench.clock)
+        return await budgets.shortfall(Caller(self.key, "member", self.limits), orders, 1)
 
     async def outputs(self, video_id: str) -> list[OutputRow]:
         return list((await self.bench.videos.get(self.key, video_id)).outputs)

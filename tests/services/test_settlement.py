@@ -251,13 +251,15 @@ async def test_what_has_no_price_is_refused_under_a_budget_unless_the_key_allows
             await key.create()
         assert refusal.value.code == "permission_denied"
         bold = await holder(bench, Limits(budget=PRICE, allow_unpriced=True))
-        await bold.create()
+        first = await bold.create()
+        assert await bold.shortfall(first) is None
         assert await bold.books() == Books(0, 0, 1)
         bench.provider.on_poll = [made(bold, PRICE)]
         await steps(bold, times=3)
         assert await bold.books() == Books(PRICE, 0, 0)
-        with pytest.raises(GatewayError, match="does not allow this"):
+        with pytest.raises(GatewayError, match="does not allow this") as refused:
             await bold.create()
+        assert await bold.shortfall(first) == refused.value.message
 
 
 async def test_under_a_budget_a_failover_goes_only_where_there_is_a_price(tmp_path: Path) -> None:
