@@ -31,8 +31,8 @@ def read_new(body: Mapping[str, object], catalogue: Catalogue) -> KeySettings:
     wanted = _read(schemas.KeyRequest, body)
     made = _laid_over(KeySettings(wanted.name), wanted)
     if made.limits.budget is None and made.limits.period != "total":
-        message = f"budget_usd is missing: budget_period {made.limits.period!r} is what a budget is for."
-        raise GatewayError("missing_required_parameter", message, param="budget_usd")
+        message = f"Invalid budget_period: {made.limits.period!r} is what a budget is for; send budget_usd, too."
+        raise GatewayError("unsupported_value", message, param="budget_period")
     return replace(made, limits=by_catalogue(made.limits, catalogue))
 
 
