@@ -43,8 +43,11 @@ _STREAM_DOC = (
     "Events `video.queued`, `video.in_progress`, then `video.completed`, `video.failed` or `video.cancelled`; the data "
     "is the video object. `video.deleted` where it was deleted meanwhile. Then the stream ends."
 )
+# Before OpenAPI 3.2 there is no word for a stream: tools take the schema for that of each event.
+_EVENT = {"type": "object", "properties": {name: {"type": "string"} for name in ("event", "id", "data")}}
+_EVENTS = {"text/event-stream": {"schema": _EVENT}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": _STREAM_DOC, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {"description": _STREAM_DOC, "content": _EVENTS},
     204: {"description": "It has ended, and you saw how: do not come back."},
     **docs.errors("video_not_found", "concurrency_limit_exceeded"),
 }
@@ -54,7 +57,7 @@ _ALL_DOC = (
     "object, and `video.deleted`. It goes on until you hang up; after every reconnect, list again."
 )
 _ALL_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": _ALL_DOC, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {"description": _ALL_DOC, "content": _EVENTS},
     **docs.errors("concurrency_limit_exceeded", "permission_denied", "invalid_value"),
 }
 
