@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
 
@@ -13,30 +13,35 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
 
+_UPSTREAM_ID = SubmissionRow.operation["id"].as_string()
+
+
 async def taken(
     session: AsyncSession, submission_id: str, provider: str, endpoint: str, since: float
 ) -> frozenset[str]:
     """Return the upstream ids that other submissions own, of those that were sent since then (unix seconds)."""
-    upstream_id = SubmissionRow.operation["id"].as_string()
     others = _others(submission_id, provider, endpoint, since)
-    found = await session.scalars(select(upstream_id).where(*others, upstream_id.is_not(None)))
+    found = await session.scalars(select(_UPSTREAM_ID).where(*others, _UPSTREAM_ID.is_not(None)))
     return frozenset(found)
 
 
-async def looked_for_alike(
-    session: AsyncSession, submission_id: str, provider: str, endpoint: str, since: float, prompt: str
+async def may_be_anothers(
+    session: AsyncSession, submission_id: str, provider: str, endpoint: str, since: float, upstream_id: str, prompt: str
 ) -> bool:
-    """Say whether the fate of another submission with this prompt is unknown, be it given up or on its way just now.
+    """Say whether another submission owns this upstream id, or may: it said the same, and its fate is unknown.
 
-    A deleted video's prompt is blank, and counts as any.
+    It counts as unknown when it was given up, and while it is on its way. A deleted video's prompt is blank, and counts
+    as any. Asked in one statement, for between two of them the other one could be told that the id is its own.
     """
-    orders = await session.scalars(
-        select(VideoRow.order)
-        .join(OutputRow, OutputRow.video_id == VideoRow.id)
-        .join(SubmissionRow, SubmissionRow.output_id == OutputRow.id)
-        .where(*_others(submission_id, provider, endpoint, since), SubmissionRow.phase == "submitting")
+    rows = await session.execute(
+        select(_UPSTREAM_ID, VideoRow.order)
+        .select_from(SubmissionRow)
+        .join(OutputRow, OutputRow.id == SubmissionRow.output_id)
+        .join(VideoRow, VideoRow.id == OutputRow.video_id)
+        .where(*_others(submission_id, provider, endpoint, since))
+        .where(or_(SubmissionRow.phase == "submitting", upstream_id == _UPSTREAM_ID))
     )
-    return any(order.get("prompt", prompt) == prompt for order in orders)
+    return any(owned == upstream_id or order.get("prompt", prompt) == prompt for owned, order in rows)
 
 
 def _others(submission_id: str, provider: str, endpoint: str, since: float) -> tuple[ColumnElement[bool], ...]:

@@ -50,8 +50,7 @@ async def look_for(context: Context, name: str, provider: Finds, order: Order, s
         return Found(surely_not=provider.lists_all)
     if provider.by_likeness:
         async with context.database.read() as session:
-            owned = str(operation["id"]) in await owners.taken(session, *where)
-            if owned or await owners.looked_for_alike(session, *where, order.prompt):
+            if await owners.may_be_anothers(session, *where, str(operation["id"]), order.prompt):
                 log.warning("lookup found what may be another's", upstream=operation["id"], **facts)
                 return Found()
     return Found(operation)

@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from app.db import videos
+from app.db import owners, videos
 from app.db.tables import SubmissionRow
 from app.domain.jobs import State
 from app.providers.base import Indeterminate, Misconfigured, Transient
+from tests.performance.statements import counted
 from tests.services.bench import Finding, open_bench
 
 if TYPE_CHECKING:
@@ -69,6 +70,22 @@ async def test_while_two_look_for_the_same_neither_is_given_it(bench: Bench) -> 
     ids = await send(bench, LOST, LOST)
     await look(bench)
     assert [await operation_of(bench, video_id) for video_id in ids] == [None, None]
+
+
+@pytest.mark.parametrize("owner_is_told", [True, False])
+async def test_whose_it_is_is_asked_in_one_statement_for_between_two_the_owner_may_be_told(
+    bench: Bench, *, owner_is_told: bool
+) -> None:
+    await send(bench, LOST, FOUND if owner_is_told else LOST)
+    async with bench.database.read() as session:
+        mine = (await session.scalars(select(SubmissionRow).where(SubmissionRow.phase == "submitting"))).first()
+        assert mine is not None
+        where = (session, mine.id, mine.provider, mine.endpoint, mine.intent_at - 60)
+        with counted() as statements:
+            assert await owners.may_be_anothers(*where, str(FOUND["id"]), "a calm sea")
+            assert len(statements) == 1
+            assert await owners.may_be_anothers(*where, "up-other", "a calm sea") is not owner_is_told
+            assert not await owners.may_be_anothers(*where, "up-other", "a storm")
 
 
 async def test_two_that_say_different_things_do_not_hinder_each_other(bench: Bench) -> None:
