@@ -71,8 +71,7 @@ class SqliteDatabase(Database):
             self._writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._writer
-        if self._writing:
-            await self._writing.close()
+        await self._let_go()
         await self._read_engine.dispose()
         await self._write_engine.dispose()
 
@@ -189,12 +188,21 @@ class SqliteDatabase(Database):
         if self._writing is None:
             self._writing = await self._write_engine.connect()
         own = await _driver_of(self._writing)
-        async with own.transaction():
-            for write in batch:
-                with own.here(really=write.brief):
-                    results.append(await write.run(self._write(bind=self._writing), own))
-                await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
+        try:
+            async with own.transaction():
+                for write in batch:
+                    with own.here(really=write.brief):
+                        results.append(await write.run(self._write(bind=self._writing), own))
+                    await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
+        except Exception:  # the next batch must not find what this one left, such as a transaction that did not end
+            await self._let_go()
+            raise
         return results
+
+    async def _let_go(self) -> None:
+        if self._writing:
+            await self._writing.close()
+            self._writing = None
 
 
 class _Write:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
 
-async def test_a_commit_that_fails_is_every_callers_answer(sqlite: Database) -> None:
-    async def break_the_commit(session: AsyncSession) -> None:
-        await session.execute(text("PRAGMA defer_foreign_keys = ON"))
-        session.add(SubmissionRow(id="s", output_id="none", attempt=1, provider="", phase="", intent_at=1.0))
-        await session.flush()
+async def break_the_commit(session: AsyncSession) -> None:
+    await session.execute(text("PRAGMA defer_foreign_keys = ON"))
+    session.add(SubmissionRow(id="s", output_id="none", attempt=1, provider="", phase="", intent_at=1.0))
+    await session.flush()
 
+
+async def test_a_commit_that_fails_is_every_callers_answer(sqlite: Database) -> None:
     results = await asyncio.gather(
         sqlite.write(partial(add, key="x")), sqlite.write(break_the_commit), return_exceptions=True
     )
@@ -133,6 +134,32 @@ async def test_work_that_hides_a_full_disk_is_not_called_done_either(sqlite: Dat
     with pytest.raises(DatabaseUnavailable):
         await sqlite.write(hide)
     assert await keys(sqlite) == set()
+
+
+async def test_a_transaction_that_could_not_be_undone_is_not_the_next_ones(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_connection: driver.Connection) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(driver.Connection, "rollback", fail)
+    with pytest.raises(DatabaseUnavailable):
+        await sqlite.write(break_the_commit)
+    assert await sqlite.write(partial(add, key="later")) == "later"
+    assert await keys(sqlite) == {"later"}
+
+
+async def test_a_connection_that_is_gone_is_made_anew(sqlite: Database) -> None:
+    async def lose(session: AsyncSession) -> None:
+        await add(session, "lost")
+        driven = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert isinstance(driven, driver.Connection)
+        await driven.close()
+
+    with pytest.raises(ValueError, match="no active connection"):
+        await sqlite.write(lose)
+    assert await sqlite.write(partial(add, key="later")) == "later"
+    assert await keys(sqlite) == {"later"}
 
 
 async def test_a_file_that_is_no_database_is_the_databases_fault(tmp_path: Path) -> None:
