@@ -244,6 +244,7 @@ class Accounts:
     async def _check_admin(self, session: AsyncSession) -> None:
         """Refuse what would leave nobody who may make and change keys. Raises GatewayError unsupported_value."""
         await session.flush()
+        await self._database.hold(session, "admin keys")  # or two that give up their role would count on each other
         if self._admin_hash is None and not await keys.any_admin(session, self._clock()):
             message = (
                 "Invalid role: there would be no admin key, and from the first key on every request needs one. "

@@ -12,7 +12,7 @@ from app.db.postgres import PostgresDatabase
 from app.db.tables import VideoRow
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
-from app.services.accounts import Accounts
+from app.services.accounts import Accounts, KeySettings
 from app.services.link_secrets import LinkSecrets
 from app.services.links import Links
 from tests.services import bench
@@ -230,3 +230,19 @@ async def test_a_replica_that_hears_nothing_accepts_what_the_other_signs_from_th
     assert opens(second, first.query("video_1", 0))
     await two.stop()
     await deaf.close()
+
+
+async def test_of_two_admin_keys_that_become_members_at_once_one_stays(replicas: tuple[Bench, Bench]) -> None:
+    books = [Accounts(each.database, each.clock, None, required=True) for each in replicas]
+    for _ in range(10):
+        made = [(await books[0].create_key("a", "admin"))[0] for _ in books]
+        ended = await asyncio.gather(
+            *(each.update_key(key.id, lambda _: KeySettings("a")) for each, key in zip(books, made, strict=True)),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(each, GatewayError) for each in ended) == 1
+        admins = [
+            each.row for each in await books[0].list_keys() if each.row.role == "admin" and each.row.revoked_at is None
+        ]
+        assert len(admins) == 1
+        await books[0].revoke_key(admins[0].id)
