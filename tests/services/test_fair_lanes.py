@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -211,3 +211,24 @@ async def test_whoever_has_the_least_under_way_is_delivered_to_first(bench: Benc
     await end_video(bench, "key_idle", webhook_url=receiver.url())
     take = partial(bench.database.write, partial(bench.delivering.claim, claim=Claim("x", bench.clock(), 30.0, 1)))
     assert [each.owner for each in await take()] == ["key_idle"]
+
+
+async def test_what_waits_of_those_who_are_spared_is_passed_over_beside_the_event_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, write, brief = Engine(bench.context, lease=30.0), bench.database.write, list[bool]()
+    (lane,) = (each for each in engine._lanes if each.shared)  # noqa: SLF001 - there is no other way to it
+    for _ in range(2):
+        await bench.create(n=SLOTS // 4)
+    under_way = await bench.claim(State.QUEUED)
+
+    async def noting(*arguments: Any, **options: Any) -> object:
+        brief.append(options.get("brief", False))
+        return await write(*arguments, **options)
+
+    monkeypatch.setattr(bench.database, "write", noting)
+    await engine._claim(lane)  # noqa: SLF001 - as above
+    lane.busy |= {asyncio.create_task(asyncio.sleep(600)): job for job in under_way}
+    await engine._claim(lane)  # noqa: SLF001 - as above
+    await leave(engine)
+    assert brief[:2] == [True, False]
