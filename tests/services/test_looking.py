@@ -101,6 +101,19 @@ async def test_one_that_has_its_own_already_is_not_the_owner(bench: Bench) -> No
     assert await operation_of(bench, video_id) == FOUND
 
 
+@pytest.mark.parametrize("resolved", ["charged", "not_charged"])
+async def test_one_of_which_only_the_charge_is_known_may_be_the_owner(bench: Bench, resolved: str) -> None:
+    finding(bench).found = None
+    await send(bench, LOST)
+    bench.clock.now += 601
+    await bench.step()
+    await bench.database.write(lambda session: session.execute(update(SubmissionRow).values(phase=resolved)))
+    finding(bench).found = FOUND
+    (video_id,) = await send(bench, LOST)
+    await look(bench)
+    assert (await operation_of(bench, video_id) is None) is (resolved == "charged")
+
+
 async def test_one_that_was_given_up_may_still_be_the_owner(bench: Bench) -> None:
     finding(bench).found = None
     (given_up,) = await send(bench, LOST)
