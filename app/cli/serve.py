@@ -103,10 +103,12 @@ def _run(settings: Settings, role: Role) -> None:
 def _load_libraries() -> None:
     """Load structlog and httpx without what they print in colours where they find it, and we never use: 3 MiB."""
     sys.modules.update(dict.fromkeys(_COLOURS))  # type: ignore[arg-type]  # None: not to be had, as both expect
-    for name in ("structlog", "httpx"):
-        importlib.import_module(name)
-    for name in _COLOURS:
-        del sys.modules[name]
+    try:
+        for name in ("structlog", "httpx"):
+            importlib.import_module(name)
+    finally:  # a traceback is printed in colours
+        for name in _COLOURS:
+            del sys.modules[name]
 
 
 def listen(host: str, port: int) -> socket.socket:

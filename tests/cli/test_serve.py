@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
 from http.client import HTTPConnection
@@ -57,6 +60,15 @@ def test_a_connection_that_idles_is_the_clients_to_close(tmp_path: Path) -> None
             client.request("GET", "/healthz")
             assert client.getresponse().read()
             time.sleep(pause)
+
+
+def test_a_library_that_cannot_be_loaded_is_shown_as_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "structlog.py").write_text("raise RuntimeError('a library is broken')")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "REELGATE_PORT": "0"}
+    asked = [sys.executable, "-P", "-m", "app", "serve"]
+    done = subprocess.run(asked, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert "a library is broken" in done.stderr
+    assert "excepthook" not in done.stderr
 
 
 def test_a_public_address_without_a_key_is_refused(tmp_path: Path) -> None:
