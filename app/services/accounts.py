@@ -206,7 +206,7 @@ class Accounts:
             if wanted.expires_at != row.expires_at:
                 self._check_expiry(wanted.expires_at)
             _set(row, wanted)
-            if before.role == "admin":
+            if before.role == "admin" != wanted.role:
                 await self._check_admin(session)
             await budgets.set_limits(session, key_id, wanted.limits, self._clock())
             return _changed(before, wanted)

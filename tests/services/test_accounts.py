@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,6 +135,7 @@ async def test_while_there_is_no_admin_key_the_next_one_has_to_be_one(bench: Ben
         await accounts.create_key("b", role)
     bench.clock.now += 60
     await refuse_role(accounts.create_key("c", "member"))
+    await accounts.update_key(key.id, lambda before: replace(before, name="ended"))
     await accounts.update_key(key.id, lambda before: KeySettings(before.name, "admin"))
     await accounts.create_key("c", "member")
     await accounts.revoke_key(key.id)
