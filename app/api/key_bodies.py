@@ -11,8 +11,8 @@ from app.api import key_schemas as schemas
 from app.db.budgets import balance_of
 from app.domain.allowed import by_catalogue
 from app.domain.errors import GatewayError, invalid, missing
+from app.domain.key_settings import KeySettings
 from app.domain.pricing import dollars, micro_dollars
-from app.services.accounts import KeySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

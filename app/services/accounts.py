@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import math
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from app.db import budgets, keys
 from app.db.tables import ApiKeyRow
 from app.domain import key_format
 from app.domain.errors import GatewayError
+from app.domain.key_settings import KeySettings
 from app.domain.limits import UNLIMITED, Limits, Role
 from app.services.audit import CLI, audit
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _TRUSTED_SECONDS = 10.0  # for which a key that was looked up needs no other look
 _SHOWN = 10  # characters of a key that may be seen later
+_ADMIN_KEYS = "admin keys"  # whether there are any is for one write at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,6 @@ class Caller:
     def may_end(self, owner: str) -> bool:
         """Say whether this owner's videos may be cancelled and deleted: nobody else could those of an open gateway."""
         return owner == self.owner or (self.role == "admin" and owner == OPEN.owner)
-
-
-@dataclass(frozen=True, slots=True)
-class KeySettings:
-    """What is set of a key, and may be set anew. `expires_at` is unix seconds."""
-
-    name: str
-    role: Role = "member"
-    limits: Limits = UNLIMITED
-    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +153,8 @@ class Accounts:
     ) -> tuple[Key, str]:
         """Make a key and return it and its secret, which is shown only this once.
 
-        While there is no admin key, it has to be one. Raises GatewayError unsupported_value.
+        While there is no admin key, it has to be one. Raises GatewayError: unsupported_value; missing_api_key where
+        there are keys, and who asks was let in without one.
         """
         self._check_expiry(expires_at)
         secret = _new_secret()
@@ -170,6 +163,7 @@ class Accounts:
         )
 
         async def work(session: AsyncSession) -> None:
+            await self._check_open(session, by)
             _set(row, KeySettings(name, role, limits, expires_at))
             session.add(row)
             await self._check_admin(session)
@@ -209,7 +203,7 @@ class Accounts:
             if before.role == "admin" != wanted.role:
                 await self._check_admin(session)
             await budgets.set_limits(session, key_id, wanted.limits, self._clock())
-            return _changed(before, wanted)
+            return wanted.changed(before)
 
         changed = await self._database.write(work, news="keys")
         audit("key.update", who=by, target=key_id, changed=changed)
@@ -241,10 +235,19 @@ class Accounts:
         audit("key.revoke", who=by, target=key_id)
         await self.load()
 
+    async def _check_open(self, session: AsyncSession, by: str) -> None:
+        """Refuse a key to whoever has none, once there are some: to send a body may take until long after the first."""
+        if by != OPEN.owner or not self._required:
+            return
+        await self._database.hold(session, _ADMIN_KEYS)
+        if await keys.any_exists(session):
+            message = "There are API keys now: send one in the header 'Authorization: Bearer rg_…'."
+            raise GatewayError("missing_api_key", message)
+
     async def _check_admin(self, session: AsyncSession) -> None:
         """Refuse what would leave nobody who may make and change keys. Raises GatewayError unsupported_value."""
         await session.flush()
-        await self._database.hold(session, "admin keys")  # or two that give up their role would count on each other
+        await self._database.hold(session, _ADMIN_KEYS)  # or two that give up their role would count on each other
         if self._admin_hash is None and not await keys.any_admin(session, self._clock()):
             message = (
                 "Invalid role: there would be no admin key, and from the first key on every request needs one. "
@@ -274,12 +277,6 @@ def _set(row: ApiKeyRow, wanted: KeySettings) -> None:
     row.models = None if limits.models is None else list(limits.models)
     row.providers = None if limits.providers is None else list(limits.providers)
     row.allow_unpriced = limits.allow_unpriced
-
-
-def _changed(before: KeySettings, after: KeySettings) -> list[str]:
-    """Name what is not as it was."""
-    old, new = ({**asdict(each), **asdict(each.limits)} for each in (before, after))
-    return sorted(name for name in new if name != "limits" and new[name] != old[name])
 
 
 def _role(row: ApiKeyRow) -> Role:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.api.holders import client, holder, make
@@ -11,8 +12,6 @@ from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import httpx
 
     from tests.serving import Running
 
@@ -103,6 +102,25 @@ def test_the_first_key_closes_an_open_gateway(start_gateway: Callable[..., Runni
         assert http.delete(f"/v1/keys/{made['id']}").json()["deleted"] is True
         assert error_of(http.get("/v1/videos")) == (401, "invalid_api_key")
     assert error_of(gateway.http.get("/v1/videos")) == (401, "missing_api_key"), "no key left does not mean open"
+
+
+def test_a_key_that_was_begun_while_the_gateway_was_open_is_not_made_after_the_first(
+    start_gateway: Callable[..., Running],
+) -> None:
+    gateway = start_gateway()
+    first: list[str] = []
+
+    def slowly() -> Iterator[bytes]:
+        yield b'{"name": "late", '
+        made = gateway.http.post("/v1/keys", json={"name": "first", "role": "admin"})
+        first.append(made.json()["key"])
+        yield b'"role": "admin"}'
+
+    with httpx.Client(base_url=gateway.url) as late:
+        answer = late.post("/v1/keys", content=slowly(), headers={"content-type": "application/json"})
+    assert error_of(answer) == (401, "missing_api_key")
+    listed = gateway.http.get("/v1/keys", headers={"authorization": f"Bearer {first[0]}"})
+    assert [key["name"] for key in listed.json()["data"]] == ["first"]
 
 
 @pytest.mark.parametrize("role", ["member", "reader", None])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.errors import GatewayError
+from app.domain.key_settings import KeySettings
 from app.domain.limits import UNLIMITED, Limits, Role
-from app.services.accounts import OPEN, Accounts, KeySettings
+from app.services.accounts import OPEN, Accounts
 from tests.services.bench import Bench, Scripted, open_bench
 
 if TYPE_CHECKING:

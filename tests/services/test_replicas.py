@@ -12,7 +12,8 @@ from app.db.postgres import PostgresDatabase
 from app.db.tables import VideoRow
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
-from app.services.accounts import Accounts, KeySettings
+from app.domain.key_settings import KeySettings
+from app.services.accounts import Accounts
 from app.services.link_secrets import LinkSecrets
 from app.services.links import Links
 from tests.services import bench
