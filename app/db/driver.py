@@ -53,6 +53,11 @@ class Connection(aiosqlite.Connection):
         """Make a cursor."""
         return Cursor(self, self._conn.cursor())
 
+    @property
+    def idle(self) -> bool:
+        """Say whether it is open, and in no transaction."""
+        return self._connection is not None and not self._connection.in_transaction
+
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Begin a transaction that writes, and commit it: in the thread, for both wait, for locks and for the disk.

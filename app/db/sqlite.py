@@ -185,19 +185,22 @@ class SqliteDatabase(Database):
 
     async def _carry_out(self, batch: list[_Write]) -> list[object]:
         results = []
-        if self._writing is None:
-            self._writing = await self._write_engine.connect()
-        own = await _driver_of(self._writing)
-        try:
-            async with own.transaction():
-                for write in batch:
-                    with own.here(really=write.brief):
-                        results.append(await write.run(self._write(bind=self._writing), own))
-                    await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
-        except Exception:  # the next batch must not find what this one left, such as a transaction that did not end
-            await self._let_go()
-            raise
+        own = await self._connected()
+        async with own.transaction():
+            for write in batch:
+                with own.here(really=write.brief):
+                    results.append(await write.run(self._write(bind=self._writing), own))
+                await asyncio.sleep(0)  # many brief ones would keep everybody else waiting
         return results
+
+    async def _connected(self) -> driver.Connection:
+        """Return the writer's connection; another where it was lost, or its last transaction could not be ended."""
+        own = await _driver_of(self._writing) if self._writing else None
+        if own is None or not own.idle:
+            await self._let_go()
+            self._writing = await self._write_engine.connect()
+            own = await _driver_of(self._writing)
+        return own
 
     async def _let_go(self) -> None:
         if self._writing:
