@@ -161,7 +161,7 @@ class Engine:
             self._begin(lane, work)
         if due is None or (due <= claim.now and not claimed):  # others took it, or it waits for what is under way
             return _LONGEST_WAIT
-        return min(_LONGEST_WAIT, max(0.0, due - claim.now))
+        return min(_LONGEST_WAIT, max(0.0, due - self._clock()))  # the look itself may have waited for others
 
     def _begin(self, lane: Lane, work: Work) -> None:
         task = asyncio.create_task(self._step(lane, work), name=f"{lane.name}-{work.id}")

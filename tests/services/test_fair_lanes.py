@@ -232,3 +232,21 @@ async def test_what_waits_of_those_who_are_spared_is_passed_over_beside_the_even
     await engine._claim(lane)  # noqa: SLF001 - as above
     await leave(engine)
     assert brief[:2] == [True, False]
+
+
+async def test_a_lane_whose_look_had_to_wait_sleeps_no_longer_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, write = Engine(bench.context, lease=30.0), bench.database.write
+    (lane,) = (each for each in engine._lanes if each.shared)  # noqa: SLF001 - there is no other way to it
+    await bench.create()
+    bench.clock.now -= 3
+
+    async def slowly(*arguments: Any, **options: Any) -> object:
+        found = await write(*arguments, **options)
+        bench.clock.now += 2
+        return found
+
+    monkeypatch.setattr(bench.database, "write", slowly)
+    assert await engine._claim(lane) == 1.0  # noqa: SLF001 - as above
+    assert await engine._claim(lane) == 0.0  # noqa: SLF001 - as above
