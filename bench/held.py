@@ -11,28 +11,27 @@ import sys
 from urllib.parse import urlsplit
 
 
-async def wait(url: str, key: str, path: str) -> asyncio.StreamReader:
-    """Ask for a path on a connection of its own."""
+async def wait(url: str, key: str, path: str, asked: asyncio.Semaphore) -> None:
+    """Ask for a path on a connection of its own, say so, and take whatever comes."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(f"GET {path} HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: Bearer {key}\r\n\r\n".encode())
     await writer.drain()
-    return reader
-
-
-async def read(reader: asyncio.StreamReader) -> None:
-    """Take whatever comes."""
+    asked.release()
     while await reader.read(1 << 16):
         pass
 
 
 async def hold(url: str, key: str, clients: int, ids: list[str]) -> None:
-    """Have so many clients wait."""
-    paths = [f"/v1/videos/{ids[n % len(ids)]}{('?wait=60', '/events')[n % 2]}" for n in range(clients)]
-    readers = [await wait(url, key, path) for path in paths]
-    sys.stdout.write("asked\n")
-    sys.stdout.flush()
-    await asyncio.gather(*map(read, readers))
+    """Have so many clients wait, who come one after another."""
+    asked = asyncio.Semaphore(0)
+    async with asyncio.TaskGroup() as waiting:
+        for number in range(clients):
+            path = f"/v1/videos/{ids[number % len(ids)]}{('?wait=60', '/events')[number % 2]}"
+            waiting.create_task(wait(url, key, path, asked))
+            await asked.acquire()
+        sys.stdout.write("asked\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
