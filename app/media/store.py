@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20  # bytes
 _PARTS_AT_ONCE = 4  # times obstore's 5 MiB part: what one upload may hold in memory; a disk takes one at a time
 _GONE = os.strerror(errno.ENOENT)
-_PUTS = 20  # times that an object is put into a folder once more, because a deletion took its place away
+_PUTS = 200  # times that an object is put into a folder once more, because a deletion took its place away
 _LIST_PAGE = 1000  # objects; S3 lists and deletes no more at once
 CACHING = "private, max-age=3600"  # for what never changes and is not for everybody
 _KEY = re.compile(r"[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*")

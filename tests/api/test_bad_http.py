@@ -246,9 +246,12 @@ def test_odd_but_legal_http_is_served(gateway: Running, request_bytes: bytes) ->
     assert b"<script>" not in headers
 
 
+_FROM = b"GET /v1/videos HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
+
+
 @pytest.mark.parametrize("host", [b"[::1", b"a b<c>.d", b"evil.example"])
 def test_a_host_that_is_no_name_of_ours_is_refused_while_there_are_no_keys(gateway: Running, host: bytes) -> None:
-    status, headers, body = parsed(exchange(gateway, b"GET /v1/videos HTTP/1.1\r\nHost: %s\r\n\r\n" % host))
+    status, headers, body = parsed(exchange(gateway, _FROM % host))
     assert (status, json.loads(body)["error"]["code"]) == (403, "permission_denied")
     assert b"<c>" not in headers
 

@@ -15,6 +15,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/jso
 
 async def test_what_may_be_paid_for_never_goes_by_a_connection_that_its_server_may_be_closing() -> None:
     connections: list[int] = []
+    closed = asyncio.Semaphore(0)
 
     async def answer(reader: StreamReader, writer: StreamWriter) -> None:
         connections.append(0)
@@ -25,6 +26,8 @@ async def test_what_may_be_paid_for_never_goes_by_a_connection_that_its_server_m
             connections[-1] += 1
             writer.write(ANSWER)
         writer.close()
+        await writer.wait_closed()
+        closed.release()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/submit"
@@ -33,4 +36,6 @@ async def test_what_may_be_paid_for_never_goes_by_a_connection_that_its_server_m
         await asyncio.sleep(2.1)  # servers close what idles for five seconds, some sooner
         assert (await http.send("POST", url, json_body={}, paid=True)).ok
         await http.close()
+        for _connection in connections:
+            await closed.acquire()
     assert connections == [1, 1]
