@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.domain.jobs import State, public_status
+from app.domain.jobs import State
 from app.domain.pricing import dollars
+from app.domain.public_state import public_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,8 @@ from app.db.session import DatabaseUnavailable
 from app.media.errors import MediaError, StoreFault
 from app.media.probe import inspect_video
 from app.program import program
-from app.providers.base import Checks, ProviderError
+from app.providers.base import Checks
+from app.providers.errors import ProviderError
 from app.providers.local.spec import RenderSpec
 from app.services.accounts import Accounts
 from app.startup import (

@@ -18,7 +18,8 @@ from app.db.session import ALONE, will_change
 from app.db.settlement import settle
 from app.db.shown import bring_in_line
 from app.db.tables import OutputRow, VideoRow
-from app.domain.jobs import LIVE, UNKNOWN_ORIGIN, Job, Origin, State, charged, public_status
+from app.domain.jobs import LIVE, UNKNOWN_ORIGIN, Job, Origin, State, charged
+from app.domain.public_state import public_status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

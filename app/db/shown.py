@@ -15,7 +15,8 @@ from app.db.rows import table_of
 from app.db.tables import OutputRow, VideoRow
 from app.domain import offers
 from app.domain.catalogue import Mode
-from app.domain.jobs import OutputState, State, derive, seconds_text
+from app.domain.jobs import State
+from app.domain.public_state import OutputState, derive, seconds_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

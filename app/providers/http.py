@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.providers.base import Indeterminate, Transient, Unsent
+from app.providers.errors import Indeterminate, Transient, Unsent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping

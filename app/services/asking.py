@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from app import tracing
 from app.media.errors import MediaError
 from app.metrics import UPSTREAM_SECONDS
-from app.providers.base import Indeterminate, Misconfigured, ProviderError, Transient
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ import structlog
 
 from app.db import submissions
 from app.domain.errors import GatewayError
-from app.providers.base import ProviderError, Rejected, TakesCallbacks
+from app.providers.base import TakesCallbacks
+from app.providers.errors import ProviderError, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, assert_never
 from app.db import deliveries, files, outputs, request_log, retention, settlement, submissions
 from app.domain import jobs, pacing
 from app.domain.jobs import GIVEN_UP, UNKNOWN, State
-from app.providers.base import Cancels, Failed, Finds, Pending, ProviderError, Succeeded
+from app.providers.base import Cancels, Failed, Finds, Pending, Succeeded
+from app.providers.errors import ProviderError
 from app.services.asking import asking
 from app.services.attempts import entry
 from app.services.drawing import Drawing

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 from app.db import provider_health
 from app.db.provider_health import Ends, Refusal, Submits
 from app.db.session import DatabaseUnavailable
-from app.providers.base import ProviderError, TellsBalance
+from app.providers.base import TellsBalance
+from app.providers.errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

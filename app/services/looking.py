@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.db import owners
-from app.providers.base import ProviderError, Sent
+from app.providers.base import Sent
+from app.providers.errors import ProviderError
 from app.services.asking import asking
 
 if TYPE_CHECKING:

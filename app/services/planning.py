@@ -10,11 +10,11 @@ from app.db import videos
 from app.domain import pricing
 from app.domain.catalogue import LOCAL, Mode, Price, SecondsRange
 from app.domain.errors import GatewayError
-from app.domain.jobs import seconds_text
 from app.domain.limits import UNLIMITED
 from app.domain.misspelt import misspelt, refuse
 from app.domain.offers import Offer, Shown, tails_behind
 from app.domain.pricing import Quantities
+from app.domain.public_state import seconds_text
 from app.domain.requests import VideoId
 from app.domain.shapes import normalise_for
 from app.domain.sizing import Normalised, ParameterWarning

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from app.domain import jobs, pacing
-from app.providers.base import Failed, Pending, ProviderError, Succeeded, Transient
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import ProviderError, Transient
 from app.services.asking import asking
 from app.services.attempts import entry, final_code, offer_of, onward
 from app.services.watching import Watching

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from app.db import flagged, outputs, submissions
 from app.domain.errors import GatewayError, invalid
-from app.providers.base import Adopts, Failed, ProviderError
+from app.providers.base import Adopts, Failed
+from app.providers.errors import ProviderError
 from app.services.audit import audit
 
 if TYPE_CHECKING:

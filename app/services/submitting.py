@@ -19,7 +19,8 @@ from app.domain import jobs
 from app.domain.jobs import State
 from app.domain.told import expecting
 from app.media.errors import Busy, MediaError
-from app.providers.base import Builds, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit, Unsent
+from app.providers.base import Builds
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit, Unsent
 from app.services.asking import asking
 from app.services.attempts import entry, final_code, measured, offer_of, onward, retold, unavailable
 from app.services.inputs import BUSY_SECONDS

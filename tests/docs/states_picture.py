@@ -6,7 +6,7 @@ import inspect
 import re
 from typing import TYPE_CHECKING
 
-from app.domain import jobs
+from app.domain import jobs, public_state
 from app.domain.jobs import LIVE, State, Transition
 from tests.docs import svg
 
@@ -63,7 +63,7 @@ def draw() -> str:
             parts += [svg.text(x, y - 15 * line, name, colour=svg.QUIET, size=12) for line, name in enumerate(names)]
     for state, left in _LEFT.items():
         colour = svg.ASKED if state is State.FAILED else svg.USED
-        public = jobs.public_status(state)
+        public = public_state.public_status(state)
         parts.append(svg.box(left, _top(state), _WIDE, _HIGH, fill="white", stroke=colour, corner=8))
         parts.append(svg.text(left + _WIDE / 2, _top(state) + 19, state.value))
         parts.append(svg.text(left + _WIDE / 2, _top(state) + 35, f"shown: {public}", colour=svg.QUIET, size=10))

@@ -13,24 +13,20 @@ from app.domain.jobs import (
     TERMINAL,
     Job,
     Media,
-    OutputState,
     Released,
     State,
     Transition,
-    VideoState,
     accepted,
     begin_submit,
-    derive,
     failed,
     later,
     move_on,
     pending,
-    public_status,
     rendered,
     resubmit,
-    seconds_text,
     stored,
 )
+from app.domain.public_state import OutputState, VideoState, derive, public_status, seconds_text
 
 if TYPE_CHECKING:
     from app.domain.plain import Json

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain import jobs
-from app.domain.jobs import TERMINAL, Job, Media, OutputState, State, Transition, derive, public_status
+from app.domain.jobs import TERMINAL, Job, Media, State, Transition
+from app.domain.public_state import OutputState, derive, public_status
 from tests.domain.specs import thorough
 
 MEDIA = Media("key", "video/mp4", 1, 1280, 720, 6.0, 24.0, 144, None)

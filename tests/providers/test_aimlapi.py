@@ -12,20 +12,8 @@ from structlog.testing import capture_logs
 
 from app.domain.catalogue import Mode, Wire
 from app.providers.aimlapi.adapter import AimlApiProvider, client_id
-from app.providers.base import (
-    Checks,
-    Failed,
-    Input,
-    Misconfigured,
-    Order,
-    Pending,
-    Placed,
-    PlacesInputs,
-    Succeeded,
-    TellsBalance,
-    Transient,
-    Unfit,
-)
+from app.providers.base import Checks, Failed, Input, Order, Pending, Placed, PlacesInputs, Succeeded, TellsBalance
+from app.providers.errors import Misconfigured, Transient, Unfit
 from tests.upstreams.aimlapi import KEY, FakeAimlApi
 from tests.upstreams.aimlapi_shapes import FACE_NOT_FOUND
 from tests.upstreams.behaviour import (

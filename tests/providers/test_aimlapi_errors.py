@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from app.providers.base import Indeterminate, Misconfigured, ProviderError, Rejected, Succeeded, Transient
+from app.providers.base import Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Rejected, Transient
 from tests.providers.test_aimlapi import CENT, ORDER, Door, opened
 from tests.upstreams import aimlapi_errors as errors
 from tests.upstreams.aimlapi import KEY, FakeAimlApi

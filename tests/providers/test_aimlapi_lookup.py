@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.providers.aimlapi.adapter import AimlApiProvider
-from app.providers.base import Finds, Indeterminate, Misconfigured, ProviderError, Sent, Succeeded, Transient
+from app.providers.base import Finds, Sent, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Transient
 from tests.providers.test_aimlapi import CENT, ORDER
 from tests.upstreams.aimlapi import KEY, FakeAimlApi
 from tests.upstreams.behaviour import Do, Rule, accept_then, answer, asked, cut, drip, fail, garbage, html

@@ -13,20 +13,8 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from app.domain.catalogue import Mode, Wire
-from app.providers.base import (
-    Checks,
-    Failed,
-    Input,
-    Misconfigured,
-    Order,
-    Pending,
-    Placed,
-    PlacesInputs,
-    Rejected,
-    Succeeded,
-    Transient,
-    Unfit,
-)
+from app.providers.base import Checks, Failed, Input, Order, Pending, Placed, PlacesInputs, Succeeded
+from app.providers.errors import Misconfigured, Rejected, Transient, Unfit
 from app.providers.xai.adapter import XaiProvider
 from tests.upstreams.behaviour import Do, Rule, answer, fail, never, no_video, shape
 from tests.upstreams.running import run

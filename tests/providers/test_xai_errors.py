@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from app.providers.base import Failed, Indeterminate, Misconfigured, ProviderError, Rejected, Succeeded, Transient
+from app.providers.base import Failed, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Rejected, Transient
 from tests.providers.test_xai import ORDER, Door, opened
 from tests.upstreams.behaviour import Do, Rule, accept_then, answer, asked, cut, drip, garbage, half, hang, html
 from tests.upstreams.running import run

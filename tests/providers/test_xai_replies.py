@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.providers.base import Failed, Pending, Rejected, Succeeded
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Rejected
 from app.providers.http import Reply
 from app.providers.xai.replies import read_cost, read_refusal, read_status, unknown_word
 

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.providers.base import Failed, Indeterminate, Pending, ProviderError, Succeeded
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Indeterminate, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

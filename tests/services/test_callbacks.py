@@ -15,7 +15,7 @@ from app.db.leases import Claim
 from app.db.session import of_video
 from app.domain.errors import GatewayError
 from app.domain.jobs import State
-from app.providers.base import Indeterminate, Rejected, Transient
+from app.providers.errors import Indeterminate, Rejected, Transient
 from app.services.callbacks import Callbacks
 from app.services.submitting import Submitting
 from tests.services.bench import OWNER, Calling, Scripted, open_bench

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from app.db.leases import Claim
 from app.domain.errors import GatewayError
 from app.domain.webhooks import PAUSES, SPREAD
-from app.providers.base import Rejected
+from app.providers.errors import Rejected
 from tests.receiver import DROP, HANG, receiving, status
 from tests.services.bench import OWNER, Scripted, open_bench
 

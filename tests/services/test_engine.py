@@ -17,7 +17,8 @@ from app.db.leases import Claim, Leases
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow
 from app.domain.errors import GatewayError
-from app.providers.base import Indeterminate, Pending
+from app.providers.base import Pending
+from app.providers.errors import Indeterminate
 from app.services import lanes
 from app.services.accounts import Accounts
 from app.services.engine import Engine

@@ -12,7 +12,8 @@ from PIL import Image
 
 from app.domain.jobs import State
 from app.domain.requests import Upload
-from app.providers.base import Failed, Indeterminate, Misconfigured, Rejected, Succeeded, Transient
+from app.providers.base import Failed, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, Rejected, Transient
 from app.services.breakers import Breakers
 from app.services.submitting import Submitting
 from tests.services.bench import OWNER, Scripted, open_bench

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from app.db import owners, videos
 from app.db.tables import SubmissionRow
 from app.domain.jobs import State
-from app.providers.base import Indeterminate, Misconfigured, Transient
+from app.providers.errors import Indeterminate, Misconfigured, Transient
 from tests.performance.statements import counted
 from tests.services.bench import Finding, open_bench
 

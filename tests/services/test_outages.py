@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.db.postgres import PostgresDatabase
 from app.db.session import DatabaseUnavailable
 from app.db.sqlite import SqliteDatabase
-from app.providers.base import Rejected, Transient
+from app.providers.errors import Rejected, Transient
 from tests.services import bench as bench_module
 from tests.services.bench import Scripted, open_bench
 

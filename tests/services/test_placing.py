@@ -10,7 +10,8 @@ from PIL import Image
 
 from app.domain.requests import Upload
 from app.media.errors import MediaError
-from app.providers.base import Misconfigured, Placed, Rejected, Transient
+from app.providers.base import Placed
+from app.providers.errors import Misconfigured, Rejected, Transient
 from tests.services.bench import OWNER, Scripted, open_bench, request
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from app.db.settlement import settle
 from app.domain.errors import GatewayError
 from app.domain.limits import Limits
 from app.domain.resolutions import Resolution
-from app.providers.base import Failed, Indeterminate, Pending, Rejected, Succeeded
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Indeterminate, Rejected
 from app.services.submissions import Submissions
 from tests.services.bench import Bench, Finding, Scripted, open_bench
 from tests.services.books import PRICE, Books, Holder, holder

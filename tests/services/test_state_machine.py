@@ -26,7 +26,8 @@ from app.db.session import DatabaseUnavailable
 from app.db.sqlite import SqliteDatabase
 from app.domain.errors import GatewayError
 from app.domain.jobs import LIVE, State
-from app.providers.base import Failed, Misconfigured, Pending, Transient
+from app.providers.base import Failed, Pending
+from app.providers.errors import Misconfigured, Transient
 from app.services import context
 from tests.services import bench
 from tests.services.bench import OWNER

@@ -11,16 +11,8 @@ from sqlalchemy import select, update
 
 from app.db.tables import OutputRow, SubmissionRow
 from app.domain.jobs import State
-from app.providers.base import (
-    Failed,
-    Indeterminate,
-    Misconfigured,
-    Pending,
-    Rejected,
-    Succeeded,
-    Transient,
-    Unsent,
-)
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, Rejected, Transient, Unsent
 from app.providers.local.render import render
 from app.providers.local.spec import RenderSpec
 from tests.services.bench import OWNER, Finding, Scripted, open_bench

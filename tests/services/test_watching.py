@@ -11,7 +11,8 @@ import pytest
 
 from app.domain.jobs import State
 from app.domain.pacing import USUAL_SECONDS
-from app.providers.base import Failed, Pending, Succeeded, Transient
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Transient
 from app.services import lanes
 from app.services.callbacks import Callbacks
 from app.services.polling import Polling

@@ -22,9 +22,11 @@ from app.db import outputs
 from app.db.leases import Claim
 from app.db.session import DatabaseUnavailable
 from app.db.tables import OutputRow, SubmissionRow, VideoRow
-from app.domain import jobs
-from app.domain.jobs import LIVE, TERMINAL, UNKNOWN, Job, Media, OutputState, State
-from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, ProviderError, Rejected, Transient
+from app.domain import jobs, public_state
+from app.domain.jobs import LIVE, TERMINAL, UNKNOWN, Job, Media, State
+from app.domain.public_state import OutputState
+from app.providers.base import Failed, Pending
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Rejected, Transient
 from app.services.callbacks import Callbacks
 from app.services.drawing import Drawing
 from app.services.polling import Polling
@@ -319,6 +321,6 @@ class World:
             self.progress[video.id] = video.progress
             mine = sorted((each for each in found.values() if each.video_id == video.id), key=lambda each: each.index)
             states = [OutputState(State(each.state), each.progress, each.error_code) for each in mine]
-            derived = jobs.derive(states, video.progress, video.status)
+            derived = public_state.derive(states, video.progress, video.status)
             assert (video.status, video.progress) == (derived.status, derived.progress)
             assert (video.completed_at is not None) == derived.terminal

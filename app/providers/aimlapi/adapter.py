@@ -35,7 +35,8 @@ from app.providers.aimlapi.replies import (
     read_trouble,
     unknown_word,
 )
-from app.providers.base import Placed, Unfit
+from app.providers.base import Placed
+from app.providers.errors import Unfit
 from app.providers.http import Http
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from app.providers.aimlapi.replies import read_trouble
-from app.providers.base import Transient
+from app.providers.errors import Transient
 
 if TYPE_CHECKING:
     from app.domain.jobs import Operation

@@ -19,7 +19,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, Rejected, Transient
 from app.providers.wording import busy, no_balance, not_allowed, not_offered, speaks_of_moderation, wrong_key
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from app.domain.jobs import Operation
     from app.domain.plain import Json
-    from app.providers.base import ProviderError
+    from app.providers.errors import ProviderError
     from app.providers.http import Reply
 
 _TITLE = "AI/ML API"

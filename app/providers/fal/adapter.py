@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from app.domain.told import is_told
-from app.providers.base import Indeterminate, Unsent
+from app.providers.errors import Indeterminate, Unsent
 from app.providers.fal.addresses import BACKUPS, operation_of, submit_url, url_of, with_query
 from app.providers.fal.callbacks import Callbacks
 from app.providers.fal.doubts import Doubts, Unsure

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from app.providers.base import Rejected
+from app.providers.errors import Rejected
 from app.providers.http import origin
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from app.providers.base import Rejected, Transient
+from app.providers.errors import Rejected, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.providers.base import Transient
+from app.providers.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

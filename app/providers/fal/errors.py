@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from app.providers.base import Failed, Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
+from app.providers.base import Failed
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Rejected, Transient, Unfit
 from app.providers.wording import busy, no_balance, not_allowed, not_offered, wrong_key
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from app.providers.base import Transient
+from app.providers.errors import Transient
 from app.providers.fal.errors import trouble
 from app.providers.payload import build_payload
 

@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from app.providers.base import ProviderError
+from app.providers.errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from app.providers.base import Placed, Rejected, Transient
+from app.providers.base import Placed
+from app.providers.errors import Rejected, Transient
 from app.providers.fal.errors import unplaced
 from app.providers.http import FilePart, origin
 

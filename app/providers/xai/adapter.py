@@ -26,7 +26,8 @@ import structlog
 
 from app.domain.catalogue import Mode
 from app.domain.formats import AUTO
-from app.providers.base import Placed, Rejected, Unfit
+from app.providers.base import Placed
+from app.providers.errors import Rejected, Unfit
 from app.providers.http import Http
 from app.providers.payload import prompt_text
 from app.providers.xai.replies import (

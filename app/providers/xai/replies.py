@@ -16,13 +16,14 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, Rejected, Transient
 from app.providers.wording import busy, no_balance, not_allowed, not_offered, speaks_of_moderation, wrong_key
 
 if TYPE_CHECKING:
     from app.domain.jobs import Operation
     from app.domain.plain import Json
-    from app.providers.base import ProviderError
+    from app.providers.errors import ProviderError
     from app.providers.http import Reply
 
 # pending, done, failed and expired are documented; the others are what resellers of the same API say.

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain.catalogue import Mode, Wire
-from app.providers import base
-from app.providers.base import Input, Misconfigured, Pending, Succeeded, Transient
+from app.providers import base, errors
+from app.providers.base import Input, Pending, Succeeded
+from app.providers.errors import Misconfigured, Transient
 from app.providers.fal.adapter import FalProvider
 from app.providers.fal.addresses import BACKUPS
 from tests.providers.fal.bench import GROK, ORDER, T2V, Bench, order, picture, serve
@@ -227,7 +228,7 @@ async def test_where_anything_was_sent_no_backup_host_is_asked(bench: Bench, mon
         monkeypatch.setitem(BACKUPS, bench.url, spare.url)
         bench.fake.rules.add(Rule(on="submit", do=do.accept_then(do.cut())))
         async with bench.provider() as fal:
-            with pytest.raises(base.Indeterminate):
+            with pytest.raises(errors.Indeterminate):
                 await fal.submit(ORDER)
             bench.fake.rules.add(Rule(on="status", do=do.cut()))
             with pytest.raises(Transient):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.providers.base import Rejected
+from app.providers.errors import Rejected
 from app.providers.fal.addresses import app_of, operation_of, submit_url, url_of, with_query
 from tests.providers.fal.bench import T2V
 

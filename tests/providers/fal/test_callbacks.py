@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.providers.base import Rejected, Transient
+from app.providers.errors import Rejected, Transient
 from app.providers.fal.callbacks import read_keys
 from tests.providers.fal.bench import Bench, order, serve
 from tests.upstreams import behaviour as do

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from app.providers import http
-from app.providers.base import Failed, Indeterminate, Misconfigured, Pending, Rejected, Succeeded, Transient
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, Rejected, Transient
 from app.providers.fal.doubts import APART, KEPT
 from tests.providers.fal.bench import ORDER, Bench, entry, listed, order, request_error
 from tests.upstreams import behaviour as do

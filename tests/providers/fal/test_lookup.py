@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.domain.catalogue import Mode
-from app.providers.base import Finds, Indeterminate, Input, Misconfigured, ProviderError, Sent, Succeeded, Transient
+from app.providers.base import Finds, Input, Sent, Succeeded
+from app.providers.errors import Indeterminate, Misconfigured, ProviderError, Transient
 from tests.providers.fal.bench import GROK, ORDER, T2V, Bench, order
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule

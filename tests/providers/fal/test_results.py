@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.providers.base import Failed, Misconfigured, Pending, Succeeded
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Misconfigured
 from app.providers.fal.doubts import Unsure
 from app.providers.fal.errors import Complaint, read_error
 from app.providers.fal.results import billable_units, micro_dollars, read_result, read_status, video_url

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from app.domain.catalogue import Mode
-from app.providers.base import Input, Misconfigured, Placed, ProviderError, Rejected, Succeeded, Transient, Unfit
+from app.providers.base import Input, Placed, Succeeded
+from app.providers.errors import Misconfigured, ProviderError, Rejected, Transient, Unfit
 from app.providers.fal import storage as fal_storage
 from app.providers.fal.adapter import FalProvider
 from app.providers.http import Http

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.domain.told import told
-from app.providers.base import Failed, Pending, Succeeded, Transient
+from app.providers.base import Failed, Pending, Succeeded
+from app.providers.errors import Transient
 from tests.providers.fal.bench import ORDER, Bench, listed, request_error
 from tests.upstreams import behaviour as do
 from tests.upstreams.behaviour import Rule
