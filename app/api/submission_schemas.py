@@ -24,7 +24,7 @@ class SubmissionObject(_Wire):
     id: str
     object: Literal["submission"]
     status: Literal["unknown", "pending", "settled"]
-    phase: Literal["submitting", "accepted", "refused", "unsent", "charged", "not_charged"]
+    phase: Literal["submitting", "accepted", "refused", "unsent", "resent", "charged", "not_charged"]
     provider: str
     endpoint: str
     model: str

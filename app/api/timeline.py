@@ -17,7 +17,7 @@ from app.domain.jobs import TERMINAL, State
 
 router = APIRouter(tags=["videos"])
 
-_ANSWERED = frozenset({"accepted", "refused", "unsent"})  # whatever else a phase says, an operator found out
+_ANSWERED = frozenset({"accepted", "refused", "unsent", "resent"})  # whatever else a phase says, an operator found out
 
 
 class Step(BaseModel):
@@ -25,7 +25,7 @@ class Step(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    step: Literal["queued", "submitted", "accepted", "refused", "unsent", "resolved", "completed", "failed"]
+    step: Literal["queued", "submitted", "accepted", "refused", "unsent", "resent", "resolved", "completed", "failed"]
     at: float
     index: int | None
     provider: str | None

@@ -26,6 +26,7 @@ _STEPS = {
     "accepted": "accepted by {provider}",
     "refused": "refused by {provider}",
     "unsent": "not sent to {provider}",
+    "resent": "not answered by {provider}, to be sent again",
 }
 _COLOURS = {"completed": "green", "failed": "red", "in_progress": "yellow"}
 

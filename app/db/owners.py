@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 _UPSTREAM_ID = SubmissionRow.operation["id"].as_string()
-_NAMELESS = ("submitting", "charged")  # phases of what the provider may have, by an id that nobody knows
+_NAMELESS = ("submitting", "resent", "charged")  # phases of what the provider may have, by an id that nobody knows
 
 
 async def taken(
@@ -31,9 +31,9 @@ async def may_be_anothers(
 ) -> bool:
     """Say whether another submission owns this upstream id, or may: it said the same, and its fate is unknown.
 
-    It counts as unknown while it is on its way, when it was given up, and where an operator knows only that it was
-    charged. A deleted video's prompt is blank, and counts as any. Asked in one statement, for between two of them the
-    other one could be told that the id is its own.
+    It counts as unknown while it is on its way, when it was given up or sent again, and where an operator knows only
+    that it was charged. A deleted video's prompt is blank, and counts as any. Asked in one statement, for between two
+    of them the other one could be told that the id is its own.
     """
     rows = await session.execute(
         select(_UPSTREAM_ID, VideoRow.order)

@@ -93,6 +93,12 @@ async def refuse(session: AsyncSession, submission_id: str, error: str, now: flo
     await session.execute(_ANSWERED, {"of": submission_id, "phase": phase, "error": error, "answered_at": now})
 
 
+async def send_again(session: AsyncSession, submission_id: str, now: float) -> None:
+    """Write down that nobody waits for its answer any more, for another one is sent: the provider may have both."""
+    values = {"phase": "resent", "error": "unknown, sent again", "answered_at": now}
+    await session.execute(_ANSWERED, {"of": submission_id, **values})
+
+
 async def accept(
     session: AsyncSession, submission_id: str, operation: Operation, now: float, *, ended: bool = False
 ) -> str | None:

@@ -176,7 +176,7 @@ def move_on(
 
 
 def resubmit(job: Job, run_at: float) -> Transition:
-    """Move submitting → queued: the provider provably did not take the job."""
+    """Move submitting → queued: the provider provably did not take the job, or the operator would rather pay twice."""
     return Transition(job, Released(run_at).values(), State.QUEUED)
 
 

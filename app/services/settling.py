@@ -49,7 +49,7 @@ class Settling:
         if context.clock() < sent.intent_at + context.settle_seconds:
             await context.apply(jobs.later(job, context.clock() + _LOOK_SECONDS), reason="still unknown")
         elif job.provider in context.resubmits:
-            await self.refuse(job, sent.id, "unknown, sent again", jobs.resubmit(job, context.clock()))
+            await self._send_again(job, sent.id)
         else:
             message = "The gateway could not learn whether the provider accepted the job; it may have been charged."
             story = entry(job, "unknown", code=UNKNOWN, message=message)
@@ -77,6 +77,13 @@ class Settling:
         effect = await self.context.persist(partial(work, now=self.context.clock()))
         self.context.log(job, State.RUNNING, applied=effect in ("accepted", "adopted"), operation=operation.get("id"))
 
+    async def _send_again(self, job: Job, submission: str) -> None:
+        now = self.context.clock()
+        again = jobs.resubmit(job, now)
+        work = partial(_send_again, submission=submission, again=again, now=now)
+        applied = await self.context.persist(work, news_of(again))
+        self.context.log(job, again.to, applied=applied, reason="unknown, sent again")
+
     async def refuse(
         self, job: Job, submission: str, reason: str, transition: Transition, *, unsent: bool = False
     ) -> None:
@@ -99,6 +106,14 @@ async def _accept(
 ) -> str | None:
     await outputs.add_warnings(session, job.video_id, notes)
     return await submissions.accept(session, submission, operation, now)
+
+
+async def _send_again(session: AsyncSession, *, submission: str, again: Transition, now: float) -> bool:
+    await outputs.lock_video(session, again.job.video_id)
+    applied = await outputs.apply(session, again)
+    if applied:  # else it was cancelled or accepted meanwhile, and is as unknown or as known as before
+        await submissions.send_again(session, submission, now)
+    return applied
 
 
 async def _refuse(

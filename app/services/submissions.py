@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from app.domain.resolutions import Resolution
     from app.providers.base import Provider
 
+_STATES = {
+    "not_charged": "it was resolved as not charged",
+    "refused": "the provider refused it",
+    "unsent": "it never left",
+    "resent": "it was given up, and sent again",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Submissions:
@@ -132,11 +139,5 @@ def _state(found: Submission) -> str:
             return f"it was accepted, as {found.upstream_id!r}"
         case "charged":
             return f"it was resolved as charged, {found.row.cost} micro-dollars"
-        case "not_charged":
-            return "it was resolved as not charged"
-        case "refused":
-            return "the provider refused it"
-        case "unsent":
-            return "it never left"
-        case _:
-            return "its fate is still being looked for"
+        case phase:
+            return _STATES.get(phase, "its fate is still being looked for")

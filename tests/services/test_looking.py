@@ -13,7 +13,7 @@ from app.db.tables import SubmissionRow
 from app.domain.jobs import State
 from app.providers.errors import Indeterminate, Misconfigured, Transient
 from tests.performance.statements import counted
-from tests.services.bench import Finding, open_bench
+from tests.services.bench import OWNER, Finding, open_bench
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -124,6 +124,37 @@ async def test_one_that_was_given_up_may_still_be_the_owner(bench: Bench) -> Non
     (video_id,) = await send(bench, LOST)
     await look(bench)
     assert await operation_of(bench, video_id) is None
+
+
+async def test_one_that_was_sent_again_may_still_be_the_owner(bench: Bench) -> None:
+    object.__setattr__(bench.context, "resubmits", frozenset({"local"}))
+    finding(bench).found = None
+    (again,) = await send(bench, LOST)
+    bench.provider.on_submit.append({"id": "up-second"})
+    bench.clock.now += 601
+    await bench.step()
+    await bench.step()
+    assert await operation_of(bench, again) == {"id": "up-second"}
+    async with bench.database.read() as session:
+        phases = await session.scalars(select(SubmissionRow.phase).order_by(SubmissionRow.attempt))
+    assert list(phases) == ["resent", "accepted"]
+    finding(bench).found = FOUND
+    (video_id,) = await send(bench, LOST)
+    await look(bench)
+    assert await operation_of(bench, video_id) is None
+
+
+async def test_one_that_was_cancelled_before_it_was_sent_again_stays_unknown(bench: Bench) -> None:
+    object.__setattr__(bench.context, "resubmits", frozenset({"local"}))
+    finding(bench).found = None
+    (video_id,) = await send(bench, LOST)
+    bench.clock.now += 601
+    (job,) = await bench.claim(State.SUBMITTING)
+    await bench.videos.cancel(OWNER, video_id)
+    await bench.submitting.submit(job, lambda: True)
+    async with bench.database.read() as session:
+        assert await session.scalar(select(SubmissionRow.phase)) == "submitting"
+    assert len(bench.provider.ledger) == 1
 
 
 async def test_a_deleted_one_may_be_the_owner_whatever_it_said(bench: Bench) -> None:

@@ -130,8 +130,8 @@ class OutputRow(Base):
 class SubmissionRow(Base):
     """One paid request to a provider, written before the bytes leave.
 
-    `phase`: submitting; accepted, refused or unsent (it never left); or what an operator said of one that stayed
-    unknown: charged (`cost` is how much) or not_charged.
+    `phase`: submitting; accepted, refused, unsent (it never left) or resent (its fate is unknown, and another was sent
+    in its place); or what an operator said of one that stayed unknown: charged (`cost` is how much) or not_charged.
     """
 
     __tablename__ = "submissions"

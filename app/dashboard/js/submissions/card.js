@@ -11,6 +11,7 @@ const SAID = {
   accepted: "The provider took it",
   refused: "The provider refused it",
   unsent: "It never left",
+  resent: "Not answered, and sent again",
   charged: "Lost, and charged",
   not_charged: "Lost, and not charged",
 };

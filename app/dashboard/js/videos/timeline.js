@@ -9,6 +9,7 @@ const STEPS = {
   accepted: "Accepted, running",
   refused: "Refused",
   unsent: "Not sent",
+  resent: "Not answered, to be sent again",
   resolved: "Settled by an operator",
   completed: "Stored",
   failed: "Ended without a video",
