@@ -1,4 +1,4 @@
-"""Start `reelgate serve` as a process and read its greeting, or its refusal."""
+"""Start `reelgate serve`, or the demo, as a process and read its greeting, or its refusal."""
 
 from __future__ import annotations
 
@@ -27,35 +27,39 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[Served]:
-    """Serve from `folder` until the block ends."""
+def started(
+    *arguments: str, folder: Path, until: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run Python from `folder` until the block ends; give the process, and what it said up to the line with `until`."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "app", "serve"],
-        env={
-            "PATH": os.environ["PATH"],
-            "REELGATE_PORT": "0",
-            "PYTHONUNBUFFERED": "1",
-            **coverage_environment(),
-            **environment,
-        },
+        [sys.executable, *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **coverage_environment(), **environment},
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
     try:
-        greeting = ""
+        said = ""
         for line in process.stdout:
-            greeting += line
-            if '"prompt"' in line:
+            said += line
+            if until in line:
                 break
+        yield process, said
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        process.stdout.close()
+
+
+@contextmanager
+def served(folder: Path, **environment: str) -> Iterator[Served]:
+    """Serve from `folder` until the block ends."""
+    settings = {"REELGATE_PORT": "0", **environment}
+    with started("-P", "-m", "app", "serve", folder=folder, until='"prompt"', **settings) as (process, greeting):
         found = re.search(r"listens on (http://\S+)/v1", greeting)
         assert found, greeting
         yield Served(process, found[1], greeting)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        process.stdout.close()
 
 
 def refused(tmp_path: Path, *command: str, **environment: str) -> str:

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.cli.processes import started
 from tests.failover.system import System, story
 from tests.serving import coverage_environment
 from tests.upstreams import demo
@@ -51,28 +52,12 @@ class Demo:
 @contextmanager
 def shown() -> Iterator[Demo]:
     """Run the demo until the block ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.upstreams", "--serve", "--free-ports", "--port", "0"],
-        env={"PATH": os.environ["PATH"], "REELGATE_LOG_LEVEL": "warning", **coverage_environment()},
-        cwd=_ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        said = ""
-        for line in process.stdout:
-            said += line
-            if "doctor" in line:
-                break
+    command = ("-m", "tests.upstreams", "--serve", "--free-ports", "--port", "0")
+    with started(*command, folder=_ROOT, until="doctor", REELGATE_LOG_LEVEL="warning") as (process, said):
         url, folder = re.search(r"dashboard +(http://\S+)", said), re.search(r"data +(/[^,]+),", said)
         assert url, said
         assert folder, said
         yield Demo(process, said, url[1], Path(folder[1]))
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-        process.stdout.close()
 
 
 def command_with(demo: Demo, part: str) -> str:
