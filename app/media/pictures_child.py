@@ -26,6 +26,7 @@ _GRID = 4  # cells per side of the sprite sheet
 _CELL = 320  # px, long side
 _CELLS = _GRID * _GRID
 _REPRESENTATIVE = 1 / 3  # of the way in: past titles and fades
+_THIRD = round(_REPRESENTATIVE * _CELLS)
 _DULL = 6.0  # standard deviation of the brightness (0 to 255) of a black or blank frame, noise included
 _THUMBNAIL_BYTES = 60_000
 _THUMBNAILS = ((640, 80), (640, 50), (480, 40), (320, 30))  # (px, WebP quality): the first that is small enough
@@ -34,16 +35,35 @@ _THUMBNAILS = ((640, 80), (640, 50), (480, 40), (320, 30))  # (px, WebP quality)
 def draw(request: dict[str, Json], _tell: Callable[[dict[str, Json]], None]) -> dict[str, Json]:
     """Write the pictures that are asked for."""
     limit_resources(int(str(request.get("cpu_seconds", CPU_SECONDS))))
+    if "frame" not in request:
+        return draw_pictures(str(request["path"]), str(request["thumbnail"]), str(request["spritesheet"]))
     with open_video(str(request["path"])) as video:
         facts = read_facts(video)
-        if "frame" in request:
-            frame = next(_frames(video, facts, [_REPRESENTATIVE]))
-            _picture(frame, max(frame.width, frame.height)).save(str(request["frame"]), "PNG")
-        else:
-            parts = [(cell + 0.5) / _CELLS for cell in range(_CELLS)]
-            pictures = [_picture(frame, _THUMBNAILS[0][0]) for frame in _frames(video, facts, parts)]
-            _save_thumbnail(_interesting(pictures), str(request["thumbnail"]))
-            _save_spritesheet(pictures, str(request["spritesheet"]))
+        frame = next(_frames(video, facts, [_REPRESENTATIVE]))
+        _picture(frame, max(frame.width, frame.height)).save(str(request["frame"]), "PNG")
+        return public_facts(video, facts)
+
+
+def draw_pictures(path: str, thumbnail: str, spritesheet: str) -> dict[str, Json]:
+    """Draw both pictures of the video at `path`, in one walk through it; return its facts.
+
+    The thumbnail is of the frame at a third of the way or, where that is dull, the next one that is not. Frames are
+    brought to the size of a cell at once, and to that of the thumbnail only while they are the best so far.
+    """
+    with open_video(path) as video:
+        facts = read_facts(video)
+        cells: list[Image.Image] = []
+        better: list[Image.Image] = []
+        best = (True, _CELLS)  # worse than any
+        for place, frame in enumerate(_frames(video, facts, [(cell + 0.5) / _CELLS for cell in range(_CELLS)])):
+            cell = _picture(frame, _CELL)
+            rank = (_dull(cell), (place - _THIRD) % _CELLS)
+            if rank < best:
+                best = rank
+                better = [_picture(frame, _THUMBNAILS[0][0])]
+            cells.append(cell)
+        _save_thumbnail(better[0], thumbnail)
+        _save_spritesheet(cells, spritesheet)
         return public_facts(video, facts)
 
 
@@ -75,12 +95,8 @@ def _picture(frame: VideoFrame, longest: int) -> Image.Image:
     return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _interesting(pictures: list[Image.Image]) -> Image.Image:
-    third = round(_REPRESENTATIVE * _CELLS)
-    for picture in pictures[third:] + pictures[:third]:
-        if ImageStat.Stat(picture.convert("L")).stddev[0] > _DULL:
-            return picture
-    return pictures[third]
+def _dull(picture: Image.Image) -> bool:
+    return ImageStat.Stat(picture.convert("L")).stddev[0] <= _DULL
 
 
 def _save_thumbnail(picture: Image.Image, target: str) -> None:
@@ -93,14 +109,12 @@ def _save_thumbnail(picture: Image.Image, target: str) -> None:
                 return
 
 
-def _save_spritesheet(pictures: list[Image.Image], target: str) -> None:
-    for picture in pictures:
-        picture.thumbnail((_CELL, _CELL))
-    width, height = pictures[0].size
+def _save_spritesheet(cells: list[Image.Image], target: str) -> None:
+    width, height = cells[0].size
     sheet = Image.new("RGB", (_GRID * width, _GRID * height))
-    for index, picture in enumerate(pictures):
-        row, column = divmod(index, _GRID)
-        sheet.paste(picture, (column * width, row * height))
+    for place, cell in enumerate(cells):
+        row, column = divmod(place, _GRID)
+        sheet.paste(cell, (column * width, row * height))
     sheet.save(target, "JPEG", quality=80)
 
 
