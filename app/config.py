@@ -7,6 +7,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import (
@@ -20,6 +21,8 @@ from pydantic_settings import (
 ADMIN_KEY_LENGTH = 24
 _PREFIX = "REELGATE_"
 _LIBRARIES = ("AWS_", "GOOGLE_", "AZURE_", "OTEL_")
+_LONGEST = 365 * 86400  # seconds of any time; nobody means more, and it has to stay a number that a date can be
+_MOST_MB = 1 << 30  # in bytes, it fits into what databases and files count with
 
 
 class Settings(BaseSettings):
@@ -66,16 +69,24 @@ class Settings(BaseSettings):
     allow_private_networks: str = Field(
         "", description="Networks and hosts that user-given URLs may reach though private; `all` allows any."
     )
-    job_timeout_seconds: float = Field(3600, gt=0, description="A job that has not ended by then fails.")
-    lease_seconds: float = Field(30, ge=3, description="How long a worker owns a job before others may take it.")
-    poll_seconds: float | None = Field(None, gt=0, description="Fixed interval between polls; unset, it adapts.")
-    settle_seconds: float = Field(600, ge=0, description="How long an unknown submission is looked for.")
+    job_timeout_seconds: float = Field(3600, gt=0, le=_LONGEST, description="A job that has not ended by then fails.")
+    lease_seconds: float = Field(
+        30, ge=3, le=_LONGEST, description="How long a worker owns a job before others may take it."
+    )
+    poll_seconds: float | None = Field(
+        None, gt=0, le=_LONGEST, description="Fixed interval between polls; unset, it adapts."
+    )
+    settle_seconds: float = Field(600, ge=0, le=_LONGEST, description="How long an unknown submission is looked for.")
     resubmit_unknown: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Providers to which a submission that stays unknown is sent again: it may be paid twice."
     )
-    max_body_mb: int = Field(64, ge=1, description="Largest request body, in MiB.")
-    max_video_mb: int = Field(16384, ge=1, description="Largest result that is taken from a provider, in MiB.")
-    max_files_mb: int = Field(2048, ge=1, description="Room for one key's uploaded files and characters, in MiB.")
+    max_body_mb: int = Field(64, ge=1, le=_MOST_MB, description="Largest request body, in MiB.")
+    max_video_mb: int = Field(
+        16384, ge=1, le=_MOST_MB, description="Largest result that is taken from a provider, in MiB."
+    )
+    max_files_mb: int = Field(
+        2048, ge=1, le=_MOST_MB, description="Room for one key's uploaded files and characters, in MiB."
+    )
     retention_days: float = Field(
         0, ge=0, le=36500, description="Days after which finished videos are removed; 0 keeps them."
     )
@@ -90,6 +101,15 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url", "fal_queue_url", "fal_rest_url", "fal_api_url", "aimlapi_url", "xai_url")
+    @classmethod
+    def _has_a_port_that_can_be(cls, value: str | None) -> str | None:
+        try:
+            urlsplit(value or "").port  # noqa: B018 - it is read for what it raises
+        except ValueError:
+            raise ValueError("expected a URL such as https://video.example.com:8443") from None
+        return value
 
     @field_validator("public_url")
     @classmethod

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 30.0
 _TIMEOUT, _CONNECT_TIMEOUT = 60.0, 5.0  # seconds
+_LARGEST_PORT = 65535
 _HEADER = re.compile("Bearer [ -~]+")
 
 
@@ -99,6 +100,8 @@ def client(url: str, settings: CommandSettings) -> Iterator[httpx.Client]:
         fail("REELGATE_API_KEY (or REELGATE_ADMIN_KEY) has characters that no header may have", code="wrong_setting")
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=timeout) as http:
+            if (http.base_url.port or 0) > _LARGEST_PORT:
+                raise httpx.InvalidURL("its port is larger than any")  # noqa: TRY301 - as httpx says it of other URLs
             yield http
     except (httpx.TransportError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__

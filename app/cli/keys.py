@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from app.services.accounts import Accounts
 
 keys = typer.Typer(help="Make, list, change, rotate and revoke API keys.", no_args_is_help=True)
+
+_DAYS = re.compile("[0-9]{1,6}d")
+_SHOWN = 40  # characters of what was wrong
 
 T = TypeVar("T")
 Json: TypeAlias = "dict[str, Any]"
@@ -272,8 +276,8 @@ def _body(
 def _moment(text: str) -> int:
     """Read a date, or a number of days from now, as unix seconds."""
     try:
-        if text.endswith("d") and text[:-1].isdigit():
+        if _DAYS.fullmatch(text):
             return int(time.time()) + int(text[:-1]) * DAY
         return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
     except (ValueError, OverflowError):
-        fail(f"--expires {text}: expected a date such as 2027-01-31, or a number of days such as 30d")
+        fail(f"--expires {text[:_SHOWN]}: expected a date such as 2027-01-31, or a number of days such as 30d")

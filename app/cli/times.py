@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from app.cli.terminal import fail
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
+_SHOWN = 40  # characters of what was wrong
 
 
 def past(text: str | None, option: str) -> int | None:
@@ -19,7 +20,7 @@ def past(text: str | None, option: str) -> int | None:
             return max(0, int(time.time() - float(text[:-1]) * _UNITS[text[-1]]))
         return max(0, int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()))
     except (ValueError, OverflowError):
-        fail(f"{option} {text}: expected a date such as 2027-01-31, or how long ago, such as 90m, 12h or 30d")
+        fail(f"{option} {text[:_SHOWN]}: expected a date such as 2027-01-31, or how long ago, such as 90m, 12h or 30d")
 
 
 def to_minute(seconds: float | None) -> str:

@@ -44,6 +44,7 @@ _SERVER_SETTINGS = {
 _COMMAND_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _CONNECTION: dict[str, Any] = {"timeout": _CONNECT_SECONDS, "server_settings": _SERVER_SETTINGS}
+_LARGEST_PORT = 65535
 _LINE_SECONDS = 30.0  # for a free connection: a crowd that arrives at once is slow, and not refused
 # Connection exception, insufficient resources (disk full), operator intervention, system error, read-only; the account
 # is not let in, the database is gone.
@@ -61,9 +62,13 @@ class PostgresDatabase(Database):
 
     def __init__(self, address: str) -> None:
         super().__init__()
-        url = make_url(address)
-        if url.get_backend_name() not in ("postgresql", "postgres"):
-            raise ValueError("expected postgresql+asyncpg://user:password@host/database; SQLite needs no setting.")
+        try:
+            url = make_url(address)
+            fits = url.get_backend_name() in ("postgresql", "postgres") and (url.port or 0) <= _LARGEST_PORT
+        except ValueError:  # of a port
+            fits = False
+        if not fits:
+            raise ValueError("expected postgresql+asyncpg://user:password@host:port/database; SQLite needs no setting.")
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connect = partial(
             create_async_engine,

@@ -57,12 +57,22 @@ def open_bucket(url: str) -> ObjectStore:
         raise ValueError("credentials and options belong into AWS_…, GOOGLE_… or AZURE_… variables, not into the URL")
     if not parts.netloc or not re.fullmatch(r"(/[a-zA-Z0-9_.-]*[a-zA-Z0-9_-])*/?", parts.path):
         raise ValueError("expected the name of a bucket, then names of letters, digits, '_', '.' and '-' between '/'")
+    for name in _ENDPOINTS:
+        _check_endpoint(name, os.environ.get(name, ""))
     plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
     client: ClientConfig = {**CLIENT, "allow_http": True} if plain else CLIENT
     try:
         return _STORES[parts.scheme].from_url(url, client_options=client, retry_config=RETRIES)
     except BaseError as error:
         raise ValueError(told(error)) from None
+
+
+def _check_endpoint(name: str, url: str) -> None:
+    """Raise ValueError for a port that cannot be, of which obstore panics."""
+    try:
+        urlsplit(url).port  # noqa: B018 - it is read for what it raises
+    except ValueError:
+        raise ValueError(f"{name} is no URL such as https://storage.example.com:9000") from None
 
 
 def credentials(url: str) -> str:

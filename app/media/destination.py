@@ -26,6 +26,7 @@ _DNS_SECONDS = 3.0
 _TURN_SECONDS = 5.0  # for which a look-up waits for its turn at most
 _LOOK_UPS = 64  # at once: they cost a thread each that does nothing but wait
 _HTTPS_PORTS = (443,)
+_LARGEST_PORT = 65535
 
 # Threads of its own: a name server that keeps silent blocks these, and not the disk work of the whole process.
 # A look-up keeps its place until its thread is free again, so there is always a thread for who has a place, and an
@@ -118,6 +119,8 @@ def _parse(url: str) -> httpx.URL:
         raise _refusal(f"{place(parsed)}: a user name or password in the URL is not allowed; use a signed URL.")
     if not parsed.raw_host:
         raise _refusal("it names no host.")
+    if (parsed.port or 0) > _LARGEST_PORT:
+        raise _refusal(f"{place(parsed)}: no port is larger than {_LARGEST_PORT}.")
     return parsed
 
 

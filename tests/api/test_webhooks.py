@@ -257,7 +257,14 @@ def test_a_malformed_endpoint_is_refused(http: httpx.Client, body: object, expec
 
 @pytest.mark.parametrize("query", [{}, {"dryRun": "true"}])
 @pytest.mark.parametrize(
-    "url", ["http://1.1.1.1/", "https://169.254.169.254/", "https://1.1.1.1:22/", "ftp://1.1.1.1/"]
+    "url",
+    [
+        "http://1.1.1.1/",
+        "https://169.254.169.254/",
+        "https://1.1.1.1:22/",
+        "ftp://1.1.1.1/",
+        "https://a.invalid:65536/",
+    ],
 )
 def test_a_request_with_a_webhook_url_of_the_inside_makes_no_video(
     http: httpx.Client, url: str, query: dict[str, str]
