@@ -102,7 +102,7 @@ class _Quiet(WSGIRequestHandler):
 def bucket_server() -> Iterator[Bucket]:
     """Serve S3 on a free port until the block ends."""
     s3 = DomainDispatcherApplication(create_backend_app)
-    bucket = Bucket(httpx.Client(trust_env=False, headers={"authorization": _SIGNED}))
+    bucket = Bucket(httpx.Client(trust_env=False, timeout=60, headers={"authorization": _SIGNED}))
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         bucket.requests += 1

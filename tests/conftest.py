@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import pytest
 from app.telemetry import configure_logs
 from tests.bucket import Bucket, bucket_server
 from tests.databases import Databases
+from tests.ports import free_port
 from tests.postgres import binaries, cluster
 from tests.receiver import receiving
 from tests.serving import Running, serve, settings_for
@@ -106,6 +106,4 @@ def bucket(bucket_of_session: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture
 def unused_port() -> int:
     """Return a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    return free_port()

@@ -13,7 +13,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +121,7 @@ def cluster() -> Iterator[Server]:
             "-N",
             user=user,
         )
-        server = Server(folder, _free_port(), user)
+        server = Server(folder, free_port(), user)
         server.start()
         try:
             yield server
@@ -137,12 +138,6 @@ def _account() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _run(program: str, *arguments: str, user: str | None) -> None:

@@ -6,7 +6,6 @@ It runs in a thread of its own, so that gateways in threads and engines in a tes
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import threading
 import time
@@ -107,30 +106,32 @@ def wait_until(done: Callable[[], object], what: str, timeout: float = 60) -> No
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
     """Run a receiver until the block ends."""
-    receiver, loop, started = Receiver(), asyncio.new_event_loop(), threading.Event()
+    receiver, started, over = Receiver(), threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
 
     async def run() -> None:
         server = await asyncio.start_server(receiver.serve, "127.0.0.1", port)
         receiver.port = server.sockets[0].getsockname()[1]
         started.set()
-        async with server:
-            await server.serve_forever()
-
-    async def stop() -> None:
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        await over.wait()
+        server.close()
+        await asyncio.sleep(0)  # a connection that was just taken has an owner then, who closes it
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # by when what was closed is closed
 
     def main() -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            loop.run_until_complete(run())
-        loop.run_until_complete(stop())
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(run())
         loop.close()
 
     thread = threading.Thread(target=main, daemon=True)
     thread.start()
-    assert started.wait(10)
-    yield receiver
-    asyncio.run_coroutine_threadsafe(stop(), loop)
-    thread.join(10)
+    assert started.wait(60)
+    try:
+        yield receiver
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(60)
     assert not thread.is_alive()

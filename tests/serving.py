@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -58,6 +59,40 @@ class Running:
         assert video["status"] == "completed", video
         return video
 
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Let no render begin until the block ends: what is made in it is live for as long as a test needs."""
+        local, over = self.app.state.gateway.providers["local"], threading.Event()
+        places, local._places = local._places, _Closed(over)  # noqa: SLF001 - instead of renders that take their time
+        try:
+            yield
+        finally:
+            local._places = places  # noqa: SLF001 - as above
+            over.set()
+
+    def live(self, **fields: object) -> dict[str, Any]:
+        """Create a video and return it once a provider has it: no answer to a submit is under way any more."""
+        video, deadline = self.create(**fields), time.monotonic() + 60
+        while any(output["status"] == "queued" for output in video["outputs"]):
+            assert time.monotonic() < deadline, "it was not begun in time"
+            time.sleep(0.02)
+            video = self.http.get(f"/v1/videos/{video['id']}").json()
+        return video
+
+
+class _Closed:
+    """Places for renders, of which there are none until it is over."""
+
+    def __init__(self, over: threading.Event) -> None:
+        self._over = over
+
+    async def __aenter__(self) -> None:
+        while not self._over.is_set():
+            await asyncio.sleep(0.02)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give nothing back."""
+
 
 @contextmanager
 def serve(settings: Settings, clock: Callable[[], float] | None = None) -> Iterator[Running]:
@@ -67,16 +102,18 @@ def serve(settings: Settings, clock: Callable[[], float] | None = None) -> Itera
     listener = listen("127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not server.started:
         assert thread.is_alive(), "the gateway ended at its start"
         assert time.monotonic() < deadline, "the gateway did not start in time"
         time.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with httpx.Client(base_url=url, timeout=60) as http:
-        yield Running(url, http, app, settings.data_dir)
-    server.should_exit = True
-    thread.join(timeout=30)
+    try:
+        with httpx.Client(base_url=url, timeout=60) as http:
+            yield Running(url, http, app, settings.data_dir)
+    finally:  # one that a failed test left behind would be found by its neighbours
+        server.should_exit = True
+        thread.join(timeout=60)
     assert not thread.is_alive(), "the gateway did not stop"
 
 

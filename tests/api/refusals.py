@@ -46,7 +46,7 @@ def nothing_left(gateway: Running) -> Iterator[None]:
     yield
     assert _newest(gateway) == before
     uploads = gateway.data_dir / "uploads"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while left := list(uploads.glob("process-*/*")):
         assert time.monotonic() < deadline, left
         time.sleep(0.01)
@@ -87,7 +87,7 @@ def post_parts(gateway: Running, *parts: bytes, path: str = "/v1/videos") -> htt
     return gateway.http.post(path, content=b"".join(parts) + f"--{BOUNDARY}--\r\n".encode(), headers=MULTIPART)
 
 
-def exchange(gateway: Running, *pieces: bytes, timeout: float = 10) -> bytes:
+def exchange(gateway: Running, *pieces: bytes, timeout: float = 60) -> bytes:
     """Send bytes over a new connection and return everything that comes back until the gateway closes it."""
     with socket.create_connection((gateway.http.base_url.host, gateway.http.base_url.port or 80), timeout) as line:
         for piece in pieces:
