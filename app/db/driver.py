@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NAME = "sqlite.reelgate"  # of the dialect; with a plus in URLs
+_PATIENCE_MS = 10_000  # with a lock that somebody else holds; one who holds it himself waits for no other
 _CHUNK = 64  # rows, of iterations that SQLAlchemy does not do
 
 
@@ -60,17 +61,30 @@ class Connection(aiosqlite.Connection):
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Begin a transaction that writes, and commit it: in the thread, for both wait, for locks and for the disk.
+        """Begin a transaction that writes, and commit it, in the thread: that waits for the disk.
 
         Raises sqlite3.Error also where SQLite has given the transaction up by itself, as for a full disk.
         """
-        await self.run(partial(self._conn.execute, "BEGIN IMMEDIATE"))
+        try:
+            self._conn.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            await self.run(self._begin_patiently)
         try:
             yield
             await self.run(partial(self._conn.execute, "COMMIT"))
         finally:
             if self._conn.in_transaction:
                 await self.rollback()
+
+    def _begin_patiently(self) -> None:
+        """Begin once nobody else writes; another process may, as a command that makes a key."""
+        self._conn.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+        try:
+            self._conn.execute("BEGIN IMMEDIATE")
+        finally:
+            self._conn.execute("PRAGMA busy_timeout=0")
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

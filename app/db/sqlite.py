@@ -282,9 +282,9 @@ def _fault(error: Exception) -> Exception:
 
 
 def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves, below
+    connection.isolation_level = None  # our driver begins them
     # What a client deleted is overwritten, not only unlinked: prompts must not stay readable in free pages.
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "secure_delete=ON")
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=0")
     _pragmas(connection, *pragmas)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
+from contextlib import closing
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING
@@ -69,7 +70,21 @@ async def test_statements_of_brief_writes_run_on_the_event_loop_and_what_waits_f
     for key in ("one", "two"):
         await sqlite.write(partial(add, key=key), brief=brief)
     assert (seen["INSERT"] == get_ident()) is brief
-    assert get_ident() not in (seen["BEGIN"], seen["COMMIT"])
+    assert (seen["BEGIN"] == get_ident(), seen["COMMIT"] == get_ident()) == (True, False)
+
+
+async def test_a_file_that_another_process_writes_to_is_waited_for_in_a_thread(
+    sqlite: SqliteDatabase, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)) as other:
+        for key in ("one", "two"):
+            other.execute("BEGIN IMMEDIATE")
+            write = asyncio.create_task(sqlite.write(partial(add, key=key), brief=True))
+            await asyncio.wait([write], timeout=0.3)  # the event loop has its turns
+            assert not write.done()
+            other.execute("COMMIT")
+            assert await write == key
+    assert await keys(sqlite) == {"one", "two"}
 
 
 async def test_the_event_loop_has_its_turn_after_every_brief_write_of_a_group(sqlite: Database) -> None:
