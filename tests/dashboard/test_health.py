@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +106,28 @@ def test_a_refused_key_is_told_from_a_provider_that_cannot_be_reached(
     expect(card(page, "xAI")).not_to_contain_text("Last refusal")
     system.create(n=2)
     expect(verdict(page)).to_contain_text("xAI cannot be reached, and is left alone: it failed 5 times in a row.")
+
+
+def test_what_the_gateway_itself_did_not_send_says_nothing_of_the_provider(
+    system: System, open_page: Callable[..., Visit]
+) -> None:
+    for _one in range(3):
+        system.wait(system.create(model="xai/grok-imagine-video"))
+    system.misbehave("fal", Rule(on="submit", do=answer(503), times=None))
+    system.create(n=5)
+    system.until(lambda: system.gateway.http.get("/v1/providers").json()["data"][0]["breaker"]["failures"] == 5)
+    with closing(sqlite3.connect(system.gateway.data_dir / "reelgate.sqlite3", timeout=30)) as database, database:
+        database.execute("UPDATE submissions SET phase = 'unsent' WHERE provider = 'xai'")
+        lost = database.execute("SELECT id FROM submissions WHERE provider = 'fal'").fetchone()
+        database.execute("UPDATE submissions SET phase = 'unsent' WHERE id = ?", lost)
+    visit = open_page(system.gateway)
+    visit.sign_in(place="#/health")
+    expect(verdict(visit.page)).to_contain_text(
+        "xAI took none of the last 3 requests (10 minutes). The gateway could not send them."
+    )
+    expect(verdict(visit.page)).to_contain_text("fal.ai is left alone: it failed 5 times in a row.")
+    expect(card(visit.page, "fal.ai")).to_contain_text("1 could not be sent")
+    expect(verdict(visit.page)).not_to_contain_text("cannot be reached")
 
 
 def test_a_flagged_submission_leads_to_where_it_is_settled(system: System, open_page: Callable[..., Visit]) -> None:

@@ -18,12 +18,13 @@ export function problems({ data, queue }) {
 export function ofProvider({ name, breaker, success_rate: rate, completed, failed, recent, last_refusal: refusal, balance }) {
   const found = [];
   const missed = recent.refused + recent.unsent + recent.unknown;
-  const unreachable = recent.unsent > 0 && !recent.accepted && !recent.refused;
+  const unsent = recent.unsent > 0 && recent.unsent === missed && !recent.accepted;
+  const unreachable = unsent && breaker?.failures > 0; // else it may be the gateway that was too slow, or was stopped
   if (breaker && breaker.state !== "closed") {
     const next = breaker.state === "half_open" ? "One request tries it now." : `It is tried again in ${Math.ceil(breaker.retry_in_seconds)} s.`;
     found.push(grave(`${name} ${unreachable ? "cannot be reached, and " : ""}is left alone: it failed ${breaker.failures} times in a row. ${next}`));
   } else if (!recent.accepted && missed >= ATTEMPTS) {
-    const why = unreachable ? " It cannot be reached." : recent.refused && refusal ? ` ${refusal.message}` : "";
+    const why = unreachable ? " It cannot be reached." : unsent ? " The gateway could not send them." : recent.refused && refusal ? ` ${refusal.message}` : "";
     found.push(grave(`${name} took none of the last ${missed} requests (10 minutes).${why}`));
   } else if (rate !== null && rate < SUCCESS && completed + failed >= ENOUGH) {
     found.push(grave(`${name}: only ${percent(rate)} of its outputs succeeded in the last 24 hours.`));
