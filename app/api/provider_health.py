@@ -23,6 +23,7 @@ _REFUSED = {  # whatever the provider said itself may repeat a prompt
     "moderation_blocked": "It refused what a request wanted to see.",
     "invalid_input": "It does not take what a request asked for.",
 }
+_UNTOLD = "It did not take a request; the gateway's log says why."
 _UNAVAILABLE = "It had too much to do, or was out of order."
 _STATES = {  # as they are told, in the order in which an output goes through them
     **{str(state): str(state) for state in (State.QUEUED, State.SUBMITTING, State.RUNNING, State.STORING)},
@@ -71,7 +72,8 @@ def _provider(found: ProviderHealth, order: int) -> dict[str, Json]:
 
 def _refusal(found: Refusal) -> dict[str, Json]:
     own = found.outcome == "refused" and found.code in _OPERATORS
-    message = found.message if own else _REFUSED.get(found.code or "", _UNAVAILABLE)
+    otherwise = _UNAVAILABLE if found.outcome == "unavailable" else _UNTOLD
+    message = found.message if own else _REFUSED.get(found.code or "", otherwise)
     return {"code": found.code, "message": message, "at": int(found.at)}
 
 

@@ -37,7 +37,11 @@ class Submits:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """When a paid request was refused (unix seconds), and how the output's history tells it."""
+    """When a paid request was refused (unix seconds), and how the output's history tells it.
+
+    Where it does not, for it was cancelled or deleted meanwhile or the provider's list says so, `code` is None and
+    `message` what was written down with the request.
+    """
 
     at: float
     outcome: str
@@ -103,13 +107,13 @@ async def last_refusals(session: AsyncSession, since: float) -> Mapping[str, Ref
         .subquery()
     )
     of_it = and_(SubmissionRow.intent_at == newest.c.at, SubmissionRow.provider == newest.c.provider)
-    told = select(newest.c.provider, newest.c.at, SubmissionRow.answered_at, OutputRow.history)
+    told = select(newest.c.provider, newest.c.at, SubmissionRow.answered_at, SubmissionRow.error, OutputRow.history)
     told = told.join(SubmissionRow, of_it).join(OutputRow, OutputRow.id == SubmissionRow.output_id)
     found = {}
-    for provider, sent, answered, history in await session.execute(told.where(SubmissionRow.phase == "refused")):
+    for provider, sent, answered, error, history in await session.execute(told.where(SubmissionRow.phase == "refused")):
         entries = [each for each in history if each["provider"] == provider and each["outcome"] in _REFUSALS]
-        if entries:
-            last = entries[-1]
+        last = entries[-1] if entries else {"outcome": "refused", "code": None, "message": error}
+        if entries or provider not in found:
             found[provider] = Refusal(answered or sent, last["outcome"], last["code"], last["message"] or "")
     return found
 

@@ -174,6 +174,15 @@ def test_why_the_newest_request_was_refused_is_told_in_words_of_the_gateway(
     assert found["recent"] == {"accepted": 0, "refused": 1, "unsent": 0, "unknown": 0}
 
 
+def test_of_a_refusal_whose_video_was_deleted_it_is_told_that_there_was_one(system: System) -> None:
+    system.misbehave("xai", Rule(on="submit", do=answer(401, error("unauthenticated", "No API key."))))
+    video = system.wait(system.create(model="xai/grok-imagine-video"))
+    told = provider(system, "xai")["last_refusal"]
+    system.gateway.http.delete(f"/v1/videos/{video['id']}").raise_for_status()
+    untold = {"code": None, "message": "It did not take a request; the gateway's log says why.", "at": told["at"]}
+    assert provider(system, "xai")["last_refusal"] == untold
+
+
 def test_the_newest_refusal_is_told_for_a_day(system: System) -> None:
     system.misbehave("xai", Rule(on="submit", do=answer(401, error("unauthenticated", "No API key."))))
     system.wait(system.create(model="xai/grok-imagine-video"))

@@ -59,6 +59,12 @@ async def tell(database: Database, number: int, *story: tuple[str, str, str | No
     await database.write(lambda session: session.execute(changed))
 
 
+async def say(database: Database, number: int, error: str) -> None:
+    """Write down with a submission what was said of it."""
+    changed = update(SubmissionRow).where(SubmissionRow.id == f"sub_{number}").values(error=error)
+    await database.write(lambda session: session.execute(changed))
+
+
 async def ended(database: Database, since: float = NOW - DAY) -> Mapping[str, Ends]:
     async with database.read() as session:
         return await provider_health.ends(session, since)
@@ -108,7 +114,9 @@ async def test_the_newest_refusal_of_each_provider_is_told_as_its_output_tells_i
     for number, phase in enumerate(phases):
         await send(database, number, phase, NOW + number)
     await send(database, 9, "refused", NOW, provider="xai")
-    await send(database, 10, "refused", NOW, provider="aimlapi")  # of what is not told any more
+    await send(database, 10, "refused", NOW, provider="aimlapi")
+    await say(database, 10, "not accepted, says the provider")
+    await send(database, 11, "refused", NOW, provider="local")  # of what was deleted
     await tell(database, 0, ("fal", "refused", "invalid_input", "old"))
     await tell(database, 1, ("xai", "refused", None, "another's"), ("fal", "refused", "provider_error", "its key"))
     await tell(database, 9, ("xai", "unavailable", None, None))
@@ -118,6 +126,8 @@ async def test_the_newest_refusal_of_each_provider_is_told_as_its_output_tells_i
     assert found == {
         "fal": Refusal(NOW + 1, "refused", "provider_error", "its key"),
         "xai": Refusal(NOW, "unavailable", None, ""),
+        "aimlapi": Refusal(NOW, "refused", None, "not accepted, says the provider"),
+        "local": Refusal(NOW, "refused", None, ""),
     }
     assert later == {}
 
