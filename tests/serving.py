@@ -60,10 +60,10 @@ class Running:
         return video
 
     @contextmanager
-    def idle(self) -> Iterator[None]:
-        """Let no render begin until the block ends: what is made in it is live for as long as a test needs."""
+    def idle(self, *, after: int = 0) -> Iterator[None]:
+        """Let no render begin until the block ends, `after` so many: what is made stays live while a test needs it."""
         local, over = self.app.state.gateway.providers["local"], threading.Event()
-        places, local._places = local._places, _Closed(over)  # noqa: SLF001 - instead of renders that take their time
+        places, local._places = local._places, _Closed(over, after)  # noqa: SLF001 - instead of long renders
         try:
             yield
         finally:
@@ -81,14 +81,16 @@ class Running:
 
 
 class _Closed:
-    """Places for renders, of which there are none until it is over."""
+    """Places for so many renders, and then for none until it is over."""
 
-    def __init__(self, over: threading.Event) -> None:
-        self._over = over
+    def __init__(self, over: threading.Event, left: int) -> None:
+        self._over, self._left = over, left
 
     async def __aenter__(self) -> None:
-        while not self._over.is_set():
-            await asyncio.sleep(0.02)
+        self._left -= 1
+        if self._left < 0:
+            while not self._over.is_set():
+                await asyncio.sleep(0.02)
 
     async def __aexit__(self, *_: object) -> None:
         """Give nothing back."""

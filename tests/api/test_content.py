@@ -238,11 +238,12 @@ def test_a_link_ends(guarded: Running, video: dict[str, Any]) -> None:
 
 
 def test_a_video_that_is_not_finished_has_no_content_yet(gateway: Running) -> None:
-    made = gateway.create(seconds=15)
-    answer = gateway.http.get(f"/v1/videos/{made['id']}/content")
-    assert error_of(answer) == (404, "video_not_ready")
-    assert "not ready yet" in answer.json()["error"]["message"]
-    gateway.http.post(f"/v1/videos/{made['id']}/cancel")
+    with gateway.idle():
+        made = gateway.create()
+        answer = gateway.http.get(f"/v1/videos/{made['id']}/content")
+        assert error_of(answer) == (404, "video_not_ready")
+        assert "not ready yet" in answer.json()["error"]["message"]
+        gateway.http.post(f"/v1/videos/{made['id']}/cancel")
     failed = gateway.http.get(f"/v1/videos/{made['id']}/content")
     assert error_of(failed) == (404, "video_not_ready")
     assert failed.json()["error"]["message"].endswith("The video was cancelled.")
@@ -388,7 +389,7 @@ def test_without_an_index_the_first_finished_output_is_meant(
     made = gateway.wait(gateway.create(n=2, image_url=once_only, aspect_ratio="1:1")["id"])
     bad = next(output["index"] for output in made["outputs"] if output["status"] == "failed")
     if bad == 1:  # which of the two gets the picture is chance; the failure belongs first
-        with closing(sqlite3.connect(gateway.data_dir / "reelgate.sqlite3")) as database, database:
+        with closing(sqlite3.connect(gateway.data_dir / "reelgate.sqlite3", timeout=60)) as database, database:
             for old, new in ((0, 5), (1, 0), (5, 1)):
                 database.execute('UPDATE outputs SET "index" = ? WHERE "index" = ?', (new, old))
         again = gateway.http.get(f"/v1/videos/{made['id']}", params={"wait": 0})  # not from a snapshot

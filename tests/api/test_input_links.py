@@ -18,7 +18,11 @@ def test_an_input_is_served_by_link_as_safely_as_a_result_until_its_job_ends(
 ) -> None:
     gateway = start_gateway()
     file = gateway.http.post("/v1/files", files={"file": ("a.png", PICTURE)}).json()["id"]
-    video_id = gateway.create(seconds=15, input_reference={"file_id": file})["id"]
+    with gateway.idle():
+        _check_an_input(gateway, gateway.create(input_reference={"file_id": file})["id"])
+
+
+def _check_an_input(gateway: Running, video_id: str) -> None:
     path = f"/v1/inputs/{video_id}/0?{gateway.app.state.gateway.links.input_query(video_id, 0)}"
     found = gateway.http.get(path)
     assert (found.status_code, found.content) == (200, PICTURE)

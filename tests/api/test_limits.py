@@ -243,7 +243,8 @@ def test_requests_per_minute_are_told_with_every_answer_and_refused_with_429(
         for answer in answers:
             assert answer.headers["x-ratelimit-limit-requests"] == "2"
             assert answer.headers["x-ratelimit-reset-requests"].endswith("s")
-        assert [answer.headers["x-ratelimit-remaining-requests"] for answer in admitted[:2]] == ["1", "0"]
+        left = [answer.headers["x-ratelimit-remaining-requests"] for answer in admitted]
+        assert left in (["1", "0"], ["1", "0", "1"], ["1", "0", "1", "0"], ["1", "1", "0"])  # a minute may have begun
         for answer in refused:
             assert answer.headers["x-ratelimit-remaining-requests"] == "0"
             assert 1 <= int(answer.headers["retry-after"]) <= 60

@@ -28,7 +28,7 @@ def gateway(start_gateway: Callable[..., Running]) -> Running:
 
 def opened(link: str) -> bool:
     """Follow a link without any key."""
-    status = httpx.head(link, trust_env=False).status_code
+    status = httpx.head(link, trust_env=False, timeout=60).status_code
     assert status in (200, 401)
     return status == 200
 

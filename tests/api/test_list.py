@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import schemas
+from tests.api.tenants import without_links
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def made(shop: Running) -> list[dict[str, Any]]:
     """Make videos, oldest first; every third one is asked for by another name of the model."""
     videos = [shop.finished()]
-    for number in range(1, MADE):
-        video = shop.create(prompt=f"number {number}", model="sora-2" if number % 3 == 0 else "grok-imagine-video")
-        videos.append(shop.http.post(f"/v1/videos/{video['id']}/cancel").json())
+    with shop.idle():
+        for number in range(1, MADE):
+            video = shop.live(prompt=f"number {number}", model="sora-2" if number % 3 == 0 else "grok-imagine-video")
+            videos.append(shop.http.post(f"/v1/videos/{video['id']}/cancel").json())
     return videos
 
 
@@ -61,7 +63,7 @@ def test_the_newest_video_comes_first(shop: Running, made: list[dict[str, Any]])
 def test_a_listed_video_is_the_video_that_retrieve_gives(shop: Running, made: list[dict[str, Any]]) -> None:
     for listed in page(shop)["data"]:
         assert listed == shop.http.get(f"/v1/videos/{listed['id']}").json()
-    assert page(shop)["data"][-1] == made[FINISHED]
+    assert without_links(page(shop)["data"][-1]) == without_links(made[FINISHED])  # which are signed anew every hour
 
 
 def test_ascending_order_begins_with_the_oldest(shop: Running, made: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.api.creating import PICTURE
+from tests.files import files_in
 
 if TYPE_CHECKING:
     import httpx
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 def lost(gateway: Running) -> dict[str, Any]:
     """Return a finished video whose file is gone."""
     video = gateway.finished()
+    for variant in ("thumbnail", "spritesheet"):  # which are put beside the film after its end
+        assert gateway.http.get(f"{video['url']}&variant={variant}").status_code == 200
     shutil.rmtree(gateway.data_dir / "media" / "videos" / video["id"])
     return video
 
@@ -30,7 +33,7 @@ def error_of(answer: httpx.Response) -> tuple[int, str, str | None]:
 
 def kept_inputs(gateway: Running) -> set[str]:
     folder = gateway.data_dir / "media" / "inputs"
-    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return {path.relative_to(folder).parts[0] for path in files_in(folder)}
 
 
 def test_a_follow_up_of_a_video_whose_file_is_gone_is_refused(gateway: Running, lost: dict[str, Any]) -> None:

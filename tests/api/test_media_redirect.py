@@ -34,7 +34,7 @@ def gateway(bucket: Bucket, start_gateway: Callable[..., Running]) -> Running:
 @pytest.fixture
 def stranger() -> Iterator[httpx.Client]:
     """Give a client of the bucket that has no key at all."""
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=60) as http:
         yield http
 
 

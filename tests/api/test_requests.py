@@ -226,8 +226,11 @@ def test_an_x_request_id_that_another_key_has_sent_too_misleads_no_admin(office:
 
 def test_pages_and_filters_on_the_wire(office: Office) -> None:
     http = office.member
-    video = http.post("/v1/videos", json=SHORT | {"model": "sora-2"}).json()["id"]
-    http.post(f"/v1/videos/{video}/cancel")
+    with office.gateway.idle():
+        video = http.post("/v1/videos", json=SHORT | {"model": "sora-2"}).json()["id"]
+        path = f"/v1/videos/{video}"
+        wait_until(lambda: http.get(path).json()["status"] == "in_progress", "the provider's answer")
+        http.post(f"{path}/cancel")
     for number in range(3):
         http.post("/v1/videos", json={"model": f"no-{number}", "prompt": "x"})
     first = page(http, limit=2)

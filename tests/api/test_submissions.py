@@ -105,7 +105,7 @@ def accept(system: System, submission_id: str, upstream_id: str) -> str | None:
     assert loop
     operation: Operation = {"id": upstream_id}
     work = partial(submissions.accept, submission_id=submission_id, operation=operation, now=system.clock.ahead)
-    done: str | None = asyncio.run_coroutine_threadsafe(database.write(work), loop).result(10)
+    done: str | None = asyncio.run_coroutine_threadsafe(database.write(work), loop).result(60)
     return done
 
 

@@ -31,7 +31,10 @@ EVIL = b"<img src=x onerror=alert(1)>"
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Serve with loopback open to webhooks."""
     folder = tmp_path_factory.mktemp("webhooks")
-    with serve(settings_for(folder, admin_key=ADMIN_KEY, allow_private_networks="127.0.0.1")) as running:
+    with (
+        serve(settings_for(folder, admin_key=ADMIN_KEY, allow_private_networks="127.0.0.1")) as running,
+        running.idle(),
+    ):
         running.http.headers["authorization"] = f"Bearer {ADMIN_KEY}"
         yield running
 
