@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TRIES = 4
 _LONGEST_WAIT = 60.0  # seconds; a minute is what requests per minute are counted by
 _STOP = "x-should-retry"
-_AGAIN = frozenset({409, 429, 500, 502, 503, 504})  # with an idempotency key, nothing is paid twice by that
+_AGAIN = frozenset({429, 500, 502, 503, 504})  # with an idempotency key, nothing is paid twice by that
 
 
 @dataclass(frozen=True, slots=True)

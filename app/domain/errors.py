@@ -40,7 +40,6 @@ ERRORS: dict[str, ErrorKind] = {
     "character_not_found": ErrorKind(404, _INVALID),
     "not_found": ErrorKind(404, _INVALID),
     "method_not_allowed": ErrorKind(405, _INVALID),
-    "idempotency_in_progress": ErrorKind(409, _INVALID),
     "request_too_large": ErrorKind(413, _INVALID),
     "unsupported_media_type": ErrorKind(415, _INVALID),
     "range_not_satisfiable": ErrorKind(416, _INVALID),

@@ -13,7 +13,6 @@ TYPES = {
     403: "permission_error",
     404: "invalid_request_error",
     405: "invalid_request_error",
-    409: "invalid_request_error",
     413: "invalid_request_error",
     415: "invalid_request_error",
     416: "invalid_request_error",
@@ -25,7 +24,6 @@ TYPES = {
 }
 # A retry may help with these and nothing else: OpenAI's SDKs repeat 409, 429 and 5xx blindly.
 WORTH_A_RETRY = {
-    "idempotency_in_progress",
     "rate_limit_exceeded",
     "concurrency_limit_exceeded",
     "provider_unavailable",
@@ -52,7 +50,6 @@ STATUSES = {
     "file_not_found": 404,
     "not_found": 404,
     "method_not_allowed": 405,
-    "idempotency_in_progress": 409,
     "request_too_large": 413,
     "unsupported_media_type": 415,
     "range_not_satisfiable": 416,
