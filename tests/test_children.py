@@ -127,10 +127,12 @@ async def test_what_a_library_prints_is_not_taken_for_an_answer(child: Callable[
 
 async def test_a_child_that_takes_too_long_is_killed(child: Callable[[str], str], run: Run, tmp_path: Path) -> None:
     module = child("open(request['mark'], 'w').write(str(os.getpid()))\ntime.sleep(60)")
-    mark = tmp_path / "pid"
-    with pytest.raises(ChildError, match="longer than 1 s") as caught:
-        await run(module, {"mark": str(mark)}, timeout=1)
-    assert caught.value.code == "timeout"
+    mark, seconds = tmp_path / "pid", 1
+    while not mark.exists() or not mark.read_text():  # on a slow machine it is killed before it has begun
+        with pytest.raises(ChildError, match=f"longer than {seconds} s") as caught:
+            await run(module, {"mark": str(mark)}, timeout=seconds)
+        assert caught.value.code == "timeout"
+        seconds *= 2
     await _gone(int(mark.read_text()), run)
 
 
@@ -187,7 +189,7 @@ asyncio.run(main())
     finally:
         parent.kill()
         parent.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(map(_lives, numbers)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert (len(numbers), [*filter(_lives, numbers)]) == (1 + forked, [])
@@ -251,7 +253,7 @@ async def test_the_working_directory_is_no_place_to_import_from(
 async def _gone(pid: int, run: Run) -> None:
     """Check that a child is gone: one of ours was waited for, a fork was seen to let go of everything it had."""
     if run is not children.run:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while _lives(pid):
                 await asyncio.sleep(0.01)
         return
@@ -261,9 +263,8 @@ async def _gone(pid: int, run: Run) -> None:
 
 def _lives(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as status:  # noqa: PTH123 - not a file on disk
+            state = status.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it goes while it is read
         return False
-    # A process that nobody has waited for yet still has its number.
-    with open(f"/proc/{pid}/stat", encoding="ascii") as status:  # noqa: PTH123 - not a file on disk
-        return status.read().rpartition(")")[2].split()[0] != "Z"
+    return state != "Z"  # a process that nobody has waited for yet still has its number

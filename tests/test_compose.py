@@ -189,7 +189,7 @@ def test_a_video_that_one_replica_takes_is_polled_and_fetched_at_the_other(
         ]
         headers = {"authorization": f"Bearer {KEY}"}
         one, other = (
-            stack.enter_context(httpx.Client(base_url=gateway.url, headers=headers, timeout=30)) for gateway in gateways
+            stack.enter_context(httpx.Client(base_url=gateway.url, headers=headers, timeout=60)) for gateway in gateways
         )
         for http in (one, other):
             assert http.get("/readyz").json()["status"] == "ok"
@@ -201,7 +201,7 @@ def test_a_video_that_one_replica_takes_is_polled_and_fetched_at_the_other(
         assert video["status"] == "completed", video
         # The link is signed by one and opened, without a key, at the other.
         link = video["url"].replace(gateways[1].url, gateways[0].url)
-        film = httpx.get(link).raise_for_status().content
+        film = httpx.get(link, timeout=60).raise_for_status().content
         assert film[4:8] == b"ftyp"
         assert film == other.get(f"/v1/videos/{made['id']}/content").content
         assert any(name.startswith(f"media/videos/{made['id']}/0") for name in _stored(bucket))

@@ -117,12 +117,12 @@ def _serving(program: Path, folder: Path, env: dict[str, str] | None = None) -> 
             assert process.stdout
             found = next(filter(None, map(ADDRESS.search, process.stdout)))
             url = found[1].replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - compared, not bound
-            with httpx.Client(base_url=url, headers={"authorization": f"Bearer {KEY}"}, timeout=30) as http:
+            with httpx.Client(base_url=url, headers={"authorization": f"Bearer {KEY}"}, timeout=60) as http:
                 assert http.get("/readyz").json()["status"] == "ok"
                 yield http
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _make_a_video(http: httpx.Client) -> None:

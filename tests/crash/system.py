@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import socket
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from tests.crash.proxy import Proxy
+from tests.ports import free_port
 from tests.postgres import Server, cluster
 from tests.upstreams import fal
 
@@ -246,7 +246,7 @@ async def running(plan: Plan, folder: Path) -> AsyncIterator[System]:
         wire = Proxy([(host, int(port))], chance, rate=plan.cuts)
         await wire.start()
         stack.push_async_callback(wire.stop)
-        ports = [_free_port() for _ in range(plan.replicas)]
+        ports = [free_port() for _ in range(plan.replicas)]
         door = Proxy([("127.0.0.1", port) for port in ports], chance)
         await door.start()
         stack.push_async_callback(door.stop)
@@ -282,9 +282,3 @@ async def running(plan: Plan, folder: Path) -> AsyncIterator[System]:
 def _environment() -> dict[str, str]:
     """Return our environment without settings of a developer's own; coverage cannot follow a SIGKILL."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "REELGATE_", "COV_"))}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

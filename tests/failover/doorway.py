@@ -40,11 +40,12 @@ class Doorway:
     async def _pass(self, request: Request) -> Response:
         headers = {name: request.headers[name] for name in _SIGNED if name in request.headers}
         body = await request.body()
-        async with httpx.AsyncClient(base_url=self._system.gateway.url) as http:
+        async with httpx.AsyncClient(base_url=self._system.gateway.url, timeout=60) as http:
             answer = await http.post(request.url.path, content=body, headers=headers)
         self.passed.append(Passed(request.url.path, headers, body, answer.status_code))
         return Response(answer.content, answer.status_code)
 
-    def statuses(self) -> list[int]:
-        """Return what the gateway answered, in order."""
+    def statuses(self, count: int = 1) -> list[int]:
+        """Return what the gateway answered, in order, once there are so many: a job may end before they are here."""
+        self._system.until(lambda: len(self.passed) >= count)
         return [each.status for each in self.passed]

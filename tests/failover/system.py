@@ -100,7 +100,7 @@ class System:
         assert video["id"] == video_id
         return video
 
-    def wait(self, video_id: str, timeout: float = 30) -> dict[str, Any]:
+    def wait(self, video_id: str, timeout: float = 60) -> dict[str, Any]:
         """Wait for a video's end."""
         self.until(lambda: self.get(video_id)["status"] not in {"queued", "in_progress"}, timeout)
         return self.get(video_id)
@@ -114,14 +114,15 @@ class System:
 
     def outlast(self, video_id: str) -> dict[str, Any]:
         """Let time pass in half minutes until a video has ended."""
-        for _half_minute in range(60):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             time.sleep(0.1)  # for what is under way
             if (video := self.get(video_id))["status"] in {"completed", "failed"}:
                 return video
             self.advance(31)
         raise AssertionError("the video never ended")
 
-    def until(self, happened: Callable[[], object], timeout: float = 30) -> None:
+    def until(self, happened: Callable[[], object], timeout: float = 60) -> None:
         """Wait until something has happened."""
         deadline = time.monotonic() + timeout
         while not happened():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -62,8 +62,14 @@ def test_an_output_that_was_in_progress_is_never_queued_again(system: System) ->
     system.misbehave("xai", Rule(on="submit", do=busy, times=1))
     system.start(providers=("fal", "xai"))
     video_id = system.create()
-    system.until(lambda: ("xai", "unavailable", None) in story(system.get(video_id)))
-    waiting = system.get(video_id)
+    seen: list[dict[str, Any]] = []
+
+    def put_off() -> bool:
+        seen.append(system.get(video_id))
+        return ("xai", "unavailable", None) in story(seen[-1])
+
+    system.until(put_off)
+    waiting = seen[-1]
     assert (waiting["status"], waiting["outputs"][0]["status"]) == ("in_progress", "in_progress")
     system.advance(60)
     assert system.wait(video_id)["outputs"][0]["status"] == "completed"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.upstreams.behaviour import Rule, answer, delay, never, slow
+from tests.upstreams.behaviour import Rule, answer, never, slow, wait
 
 if TYPE_CHECKING:
     from tests.failover.system import System
@@ -52,11 +52,12 @@ def test_a_delete_reaches_the_provider_too(system: System) -> None:
 
 def test_a_cancel_while_the_submit_is_under_way_reaches_the_provider_afterwards(system: System) -> None:
     system.fal.settings.cancels_running = True
-    system.misbehave("fal", Rule(on="submit", do=delay(0.7)), Rule(on="job", do=never()))
+    system.misbehave("fal", Rule(on="submit", do=wait()), Rule(on="job", do=never()))
     video_id = system.create()
     system.until(lambda: system.arrived("fal") == 1)
     system.gateway.http.post(f"/v1/videos/{video_id}/cancel")
     assert system.paid() == {}
+    system.fal.rules.release()
     system.until(lambda: outcomes(system) == ["cancelled"])
     assert system.arrived("fal", "cancel") == 1
     assert system.get(video_id)["error"]["code"] == "cancelled"

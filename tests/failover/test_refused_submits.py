@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NO_KEY = answer(401, {"detail": "Cannot access application. Authentication is required."})
 LOCKED = answer(403, {"detail": EXHAUSTED})
-BUSY = answer(429, {"detail": "Too many requests"}, {"retry-after": "1"})
+BUSY = answer(429, {"detail": "Too many requests"}, {"retry-after": "50"})
 
 
 def test_a_first_provider_that_is_down_is_passed_over(system: System, unused_port: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.failover.system import PRICE, story
-from tests.upstreams.behaviour import Rule, answer, delay
+from tests.upstreams.behaviour import Rule, answer, wait
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -16,10 +16,11 @@ MISTAKE: JsonValue = {"loc": ["body", "prompt"], "msg": "no such thing", "type":
 
 
 def test_four_outputs_are_four_submits_in_flight_at_once(system: System) -> None:
-    system.misbehave("fal", Rule(on="submit", do=delay(2), times=4))  # arrived, and not yet accepted
+    system.misbehave("fal", Rule(on="submit", do=wait(), times=4))  # arrived, and not yet accepted
     video_id = system.create(n=4)
-    system.until(lambda: system.arrived("fal") == 4, timeout=2)
+    system.until(lambda: system.arrived("fal") == 4)
     assert system.paid() == {}
+    system.fal.rules.release()
     video = system.wait(video_id)
     assert [output["status"] for output in video["outputs"]] == ["completed"] * 4
     assert system.paid() == {"fal": 4}
@@ -29,10 +30,11 @@ def test_four_outputs_are_four_submits_in_flight_at_once(system: System) -> None
 
 
 def test_when_one_of_four_is_refused_three_complete_with_three_urls(system: System) -> None:
-    system.misbehave("fal", Rule(on="submit", do=delay(0.5), times=3))
+    system.misbehave("fal", Rule(on="submit", do=wait(), times=3))
     system.misbehave("fal", Rule(on="submit", do=answer(422, {"detail": [MISTAKE]})))
     video_id = system.create(n=4)
-    system.until(lambda: system.arrived("fal") == 4, timeout=2)
+    system.until(lambda: system.arrived("fal") == 4)
+    system.fal.rules.release()
     video = system.wait(video_id)
     assert video["status"] == "completed"
     urls = [output["url"] for output in video["outputs"] if output["status"] == "completed"]

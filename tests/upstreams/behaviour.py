@@ -4,7 +4,7 @@ Every `Do` is plain data, so the same rule travels by Python and by `POST /_fake
 
 - instead of handling a call: `answer`, `html`, `cut`, `hang`;
 - after really handling (and charging) it: `accept_then(…)`, `garbage`, `half`, `drip`;
-- before handling it normally: `delay`;
+- before handling it normally: `delay`, `wait`;
 - on "job", decided when a job is accepted: `fail`, `never`, `no_video`, `slow`, `shape`;
 - on "callback": `drop`, `duplicate`, `forge`, `late`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 On = Literal["submit", "status", "stream", "result", "cancel", "upload", "media", "list", "other", "job", "callback"]
 Kind = Literal[
-    "answer", "cut", "hang", "accept_then", "garbage", "half", "drip", "delay",
+    "answer", "cut", "hang", "accept_then", "garbage", "half", "drip", "delay", "wait",
     "fail", "never", "no_video", "slow", "shape", "drop", "duplicate", "forge", "late",
 ]  # fmt: skip
 
@@ -71,6 +71,7 @@ class Rules:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._active: list[_Active] = []
+        self.released = False
 
     def add(self, *rules: Rule) -> None:
         """Append rules."""
@@ -81,6 +82,10 @@ class Rules:
         """Behave again."""
         with self._lock:
             self._active.clear()
+
+    def release(self) -> None:
+        """Let what waits go on, and whatever would wait from now on."""
+        self.released = True
 
     def pending(self) -> list[Rule]:
         """Return the rules that still wait for their call."""
@@ -138,6 +143,11 @@ def hang() -> Do:
 def delay(seconds: float) -> Do:
     """Handle the call, but only after a while."""
     return Do(kind="delay", seconds=seconds)
+
+
+def wait() -> Do:
+    """Handle the call, but only once the rules are told to release it."""
+    return Do(kind="wait")
 
 
 def accept_then(then: Do) -> Do:

@@ -51,13 +51,14 @@ class Misbehaving:
         on, facts = self._classify(method, path, body)
         self._ledger.arrived(on)
         do = self._rules.take(on, {**seen, **facts})
-        call = _Call(self._app, scope, body, receive, send)
+        call = _Call(self._app, self._rules, scope, body, receive, send)
         await (call.handle(send) if do is None else call.obey(do))
 
 
 class _Call:
-    def __init__(self, app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        self._app, self._scope, self._body, self._receive, self._send = app, scope, body, receive, send
+    def __init__(self, app: ASGIApp, rules: Rules, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        self._app, self._rules, self._scope, self._body = app, rules, scope, body
+        self._receive, self._send = receive, send
         self._given = False
 
     async def handle(self, send: Send) -> None:
@@ -71,9 +72,8 @@ class _Call:
                 await _cut(self._receive, self._send, reset=do.reset)
             case "hang":
                 await _gone(self._receive)
-            case "delay":
-                await asyncio.sleep(do.seconds)
-                await self.handle(self._send)
+            case "delay" | "wait":
+                await self._later(do)
             case "accept_then":
                 assert do.then, "accept_then needs what comes then"
                 await self._captured()
@@ -91,6 +91,12 @@ class _Call:
                 await _drip(self._send, start, body, do.seconds)
             case _:
                 raise AssertionError(f"{do.kind} is no misbehaviour of a call")
+
+    async def _later(self, do: Do) -> None:
+        await asyncio.sleep(do.seconds)
+        while do.kind == "wait" and not self._rules.released:
+            await asyncio.sleep(0.01)
+        await self.handle(self._send)
 
     async def _captured(self) -> tuple[Message, bytes]:
         messages: list[Message] = []

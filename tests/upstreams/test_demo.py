@@ -75,7 +75,7 @@ def test_what_it_says_can_be_typed_as_it_stands_and_a_kill_leaves_nothing(tmp_pa
         assert re.search(
             r"ok +xai +the key works for grok-imagine-video", running.run(command_with(running, "doctor")).stdout
         )
-        assert httpx.get(f"{running.url}/").status_code == 200
+        assert httpx.get(f"{running.url}/", timeout=60).status_code == 200
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=60) == 0
         assert not running.folder.exists()
@@ -103,7 +103,7 @@ def test_a_gateway_that_cannot_start_ends_the_demo_with_its_status() -> None:
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """Three fakes that know the demo's words, and a gateway in front of them."""
-    monkeypatch.setattr("app.providers.http._PATIENCE", httpx.Timeout(0.5))
+    monkeypatch.setattr("app.providers.http._PATIENCE", httpx.Timeout(5))
     with ExitStack() as stack:
         made = System(tmp_path, stack, monkeypatch)
         made.settings["settle_seconds"] = 20
