@@ -67,7 +67,7 @@ class Door:
     async def _hear_all(self) -> None:
         """Wait for what Postgres has yet to tell: news come after their write, but in order."""
         mark = uuid4().hex
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while mark not in self._heard:
                 await self._database.write(_nothing, news=of_video(mark))
                 await asyncio.sleep(0.01)

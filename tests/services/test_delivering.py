@@ -192,7 +192,7 @@ async def test_an_answer_without_end_is_cut_after_a_kilobyte_and_counts(bench: B
 async def test_of_an_answer_that_stops_halfway_the_beginning_is_kept(
     bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.services.posting._ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("app.services.posting._ANSWER_SECONDS", 1.0)
     receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nthank"
     receiver.stays = True
     await end_video(bench, webhook_url=receiver.url())
@@ -272,7 +272,8 @@ async def test_the_log_does_not_say_where_a_webhook_goes(bench: Bench, receiver:
     await end_video(bench, webhook_url="https://nobody.invalid/services/T0/a-secret")
     with capture_logs() as lines:
         await deliver(bench)
-    assert [line["event"] for line in lines] == ["webhook not delivered"] * 2
+    told = [line["event"] for line in lines if line["event"].startswith("webhook")]  # others may log meanwhile
+    assert told == ["webhook not delivered"] * 2
     assert "secret" not in str(lines)
 
 

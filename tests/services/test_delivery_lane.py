@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up no receiver that keeps silent, however long a test takes."""
+    monkeypatch.setattr("app.services.posting._TOTAL_SECONDS", 600.0)
+
+
 async def test_a_dead_receiver_delays_nobody_else(bench: Bench, receiver: Receiver) -> None:
     with receiving() as dead:
         dead.answer = HANG
@@ -45,12 +50,12 @@ async def test_a_dead_receiver_delays_nobody_else(bench: Bench, receiver: Receiv
         for _ in range(10):
             await end_video(bench, webhook_url=receiver.url())
         engine = Engine(bench.context, lease=30.0)
-        began = time.monotonic()
         await engine.start()
         await until(lambda: len(receiver.got) == 10)
-        took = time.monotonic() - began
+        assert len(dead.got) <= 4, "nobody has been given up yet"
+        await until(lambda: dead.under_way == 4)
         await asyncio.sleep(0.5)
-        assert (len(set(receiver.ids)), dead.most_under_way, took < 5) == (10, 4, True)
+        assert (len(set(receiver.ids)), dead.most_under_way) == (10, 4)
         await leave(engine)
 
 
@@ -65,12 +70,11 @@ async def test_one_keys_many_dead_receivers_do_not_delay_another_keys_only_webho
         engine = Engine(bench.context, lease=30.0)
         await engine.start()
         await until(lambda: dead.under_way == PER_OWNER)
-        began = time.monotonic()
         video_id = await end_video(bench, "key_other", webhook_url=receiver.url())
         await until(lambda: receiver.got)
-        took = time.monotonic() - began
+        assert len(dead.got) <= PER_OWNER, "nobody has been given up yet"
         waiting = await log_of(bench, status="pending", limit=1000)
-        assert (took < 3, len(waiting), dead.most_under_way) == (True, 560, PER_OWNER)
+        assert (len(waiting), dead.most_under_way) == (560, PER_OWNER)
         assert [got.event["data"]["id"] for got in receiver.got] == [video_id]
         await leave(engine)
 
@@ -114,15 +118,16 @@ async def test_a_slow_receiver_is_not_sent_the_same_twice_and_a_stop_hands_it_ba
     monkeypatch.setattr("app.services.engine._DRAIN_SECONDS", 0.1)
     receiver.answer = HANG
     await end_video(bench, webhook_url=receiver.url())
-    context = replace(bench.context, clock=time.time)
-    engine = Engine(context, lease=1.5)
+    engine = Engine(bench.context, lease=0.6)
     await engine.start()
     await until(lambda: receiver.got)
-    for _ in range(40):
-        await asyncio.sleep(0.1)
-        engine.wake()
+    async with asyncio.timeout(60):
+        for _ in range(10):  # by then the lease would have run out several times
+            bench.clock.now += 0.5
+            engine.wake()
+            while ((await only(bench)).row.lease_until or 0.0) < bench.clock.now + 0.6:
+                await asyncio.sleep(0.05)
     assert len(receiver.got) == 1
-    assert (await only(bench)).row.lease_owner is not None
     await engine.stop()
     row = (await only(bench)).row
     assert (row.state, row.lease_owner) == ("pending", None)
@@ -152,11 +157,16 @@ async def test_no_secret_is_logged_or_repeated(
     engine = Engine(bench.context, lease=30.0)
     await end_video(bench)
     await engine.start()
-    await asyncio.sleep(0.5)
+    heard: list[str] = []
+
+    def fallen() -> bool:
+        heard.extend(capfd.readouterr())
+        return "ZeroDivisionError" in "".join(heard)
+
+    await until(fallen)
     await engine.stop()
-    said = "".join(capfd.readouterr())
+    said = "".join((*heard, *capfd.readouterr()))
     assert "webhook not delivered" in said
-    assert "ZeroDivisionError" in said
     for secret in (endpoint.secret, await webhooks_of(bench).secret(OWNER)):
         assert secret not in said
         assert secret.removeprefix("whsec_") not in said

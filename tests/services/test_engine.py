@@ -25,6 +25,7 @@ from app.services.engine import Engine
 from app.services.link_secrets import LinkSecrets
 from app.services.submitting import Submitting
 from tests.services.bench import OWNER, Finding, Scripted, open_bench, request
+from tests.services.hooks import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -46,14 +47,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def row_of(bench: Bench, output_id: str) -> OutputRow:
     async with bench.database.read() as session:
         return await session.get_one(OutputRow, output_id)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 async def test_a_delete_during_a_cleanup_is_cleaned_up_after(bench: Bench) -> None:
@@ -134,7 +127,7 @@ async def working(bench: Bench, submit: Callable[[object], Awaitable[dict[str, o
     await engine.start()
     (output,) = (await bench.show(await bench.create())).outputs
     engine.wake()
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     return engine, output.id
 
 
@@ -158,7 +151,7 @@ async def test_a_stop_does_not_wait_for_ever_and_hands_back_what_it_had(
 
     monkeypatch.setattr("app.services.engine._DRAIN_SECONDS", 0.2)
     engine, output_id = await working(bench, never)
-    await asyncio.wait_for(engine.stop(), 5)
+    await asyncio.wait_for(engine.stop(), 60)
     row = await row_of(bench, output_id)
     assert (row.state, row.lease_owner) == ("submitting", None)
 
@@ -178,18 +171,15 @@ async def test_a_date_that_is_set_ends_no_job_early_and_keeps_none_waiting(
         await until(lambda: len(bench.provider.ledger) == 1)
         before, wall = bench.database.clock(), time.time
         monkeypatch.setattr("app.db.sqlite.time.time", lambda: wall() + jump)
-        for _ in range(200):
-            await asyncio.sleep(0.02)
-            if abs(bench.database.clock() - before - jump) < 30:
-                break
+        await until(lambda: abs(bench.database.clock() - before - jump) < 60)
         row = await row_of(bench, output.id)
-        assert abs(row.deadline - output.deadline - jump) < 30
+        assert abs(row.deadline - output.deadline - jump) < 60
         bench.provider.on_poll = [Pending(progress=42)]
-        for _ in range(200):
-            await asyncio.sleep(0.02)
-            if (row := await row_of(bench, output.id)).progress == 42:
-                break
-        assert (row.state, row.progress) == ("running", 42)
+        await until(lambda: not bench.provider.on_poll)
+        async with asyncio.timeout(60):
+            while (row := await row_of(bench, output.id)).progress != 42:
+                await asyncio.sleep(0.02)
+        assert row.state == "running"
         await engine.stop()
 
 
@@ -289,10 +279,17 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(
         await accounts.authenticate(f"Bearer {secret}")
 
 
-async def test_what_comes_while_a_lane_rests_is_claimed_together(bench: Bench) -> None:
+async def test_what_comes_while_a_lane_rests_is_claimed_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(bench.context, lease=30.0)
     (submit,) = (lane for lane in engine._lanes if lane.shared)  # noqa: SLF001 - there is no other way to it
-    submit.rest, claim, claims = 1.0, submit.take, list[int]()
+    submit.rest, claim, claims = 7.7, submit.take, list[int]()
+    sleep, over = asyncio.sleep, asyncio.Event()
+
+    async def rest(seconds: float) -> None:
+        if seconds == submit.rest:
+            seconds = 0.0
+            await (over.wait() if claims else sleep(0))
+        await sleep(seconds)
 
     async def take(session: AsyncSession, wanted: Claim) -> Sequence[Work]:
         taken = await claim(session, wanted)
@@ -300,11 +297,13 @@ async def test_what_comes_while_a_lane_rests_is_claimed_together(bench: Bench) -
         return taken
 
     submit.take = take
+    monkeypatch.setattr(asyncio, "sleep", rest)
     await engine.start()
     await bench.create(n=1)
     await until(lambda: claims == [1])
     for number in range(5):
         await bench.create(prompt=f"number {number}")
+    over.set()
     await until(lambda: len(bench.provider.ledger) == 6)
     await engine.stop()
     assert claims == [1, 5]

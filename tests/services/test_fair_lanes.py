@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -82,11 +81,10 @@ async def test_one_keys_many_inputs_that_never_come_do_not_delay_another_keys_su
         engine = engine_led_to(bench, tarpit.url())
         await engine.start()
         await until(lambda: tarpit.under_way == SLOTS // 2)
-        began = time.monotonic()
         await bench.create("key_other", n=3)
         engine.wake()
         await until(lambda: len(bench.provider.ledger) == 3)
-        assert time.monotonic() - began < 3
+        assert len(tarpit.got) <= SLOTS // 2, "none has been given up yet"
         await asyncio.sleep(0.3)
         assert tarpit.most_under_way == SLOTS // 2
         await leave(engine)

@@ -65,7 +65,7 @@ async def submitting(bench: Bench) -> tuple[Slow, str, asyncio.Task[None]]:
     (job,) = await bench.claim()
     step = asyncio.create_task(bench.submitting.submit(job, lambda: True))
     assert isinstance(bench.provider, Slow)
-    await asyncio.wait_for(bench.provider.asked.wait(), 10)
+    await asyncio.wait_for(bench.provider.asked.wait(), 60)
     return bench.provider, video_id, step
 
 
@@ -107,7 +107,7 @@ async def test_an_answer_that_cannot_be_written_down_is_kept_until_it_can(bench:
         await bench.create()
     assert await state(bench, video_id) == "submitting"
     await forbid_writes(bench, forbidden=False)
-    await asyncio.wait_for(step, 10)
+    await asyncio.wait_for(step, 60)
     assert await state(bench, video_id) == "running"
     assert await bench.step() == []
     assert len(provider.ledger) == 1
@@ -122,7 +122,7 @@ async def test_a_refusal_that_cannot_be_written_down_is_kept_too(bench: Bench, a
     provider.answers.set()
     await asyncio.wait([step], timeout=0.5)
     await forbid_writes(bench, forbidden=False)
-    await asyncio.wait_for(step, 10)
+    await asyncio.wait_for(step, 60)
     assert await state(bench, video_id) == ("queued" if isinstance(answer, Transient) else "failed")
     assert len(provider.ledger) == 1
 
@@ -139,6 +139,6 @@ async def test_a_server_that_is_stopped_in_the_middle_of_a_submit_costs_nothing(
     with pytest.raises(DatabaseUnavailable):
         await replica.create()
     await asyncio.to_thread(databases.server.start)
-    await asyncio.wait_for(step, 30)
+    await asyncio.wait_for(step, 60)
     assert await state(replica, video_id) == "running"
     assert len(provider.ledger) == 1

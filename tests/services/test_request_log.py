@@ -67,7 +67,7 @@ async def test_an_entry_is_written_down_by_itself(database: Counting, monkeypatc
     log = RequestLog(database, 1.0)
     await log.start()
     log.add(entry(1))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await written(database):
             await asyncio.sleep(0.01)
     assert database.writes == 1
@@ -125,7 +125,7 @@ async def test_a_stop_does_not_wait_for_a_database_that_hangs(
     log = RequestLog(database, 1.0)
     await log.start()
     log.add(entry(1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await log.stop()
 
 
