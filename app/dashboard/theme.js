@@ -19,8 +19,8 @@
   }
 
   function name(button) {
-    button.textContent = `${NAMES[theme]} colours`;
-    button.setAttribute("aria-label", `${button.textContent}: change`);
+    button.title = `${NAMES[theme]} colours: change`;
+    button.setAttribute("aria-label", button.title);
   }
 
   let theme = stored();

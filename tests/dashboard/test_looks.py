@@ -89,18 +89,40 @@ def test_nothing_is_wider_than_a_phone(open_page: Callable[..., Visit], places: 
         assert visit.page.evaluate("innerWidth") == 390, title
 
 
+@pytest.mark.parametrize("width", [1024, 1100, 1280])
+def test_the_bar_is_one_row_from_1024_pixels_on_however_long_a_name(
+    open_page: Callable[..., Visit], guarded: Running, width: int
+) -> None:
+    name = "a team with a long name " * 4
+    visit = open_page(viewport={"width": width, "height": 700})
+    visit.sign_in(make(guarded.http, role="admin", name=name)["key"])
+    bar = visit.page.get_by_role("banner")
+    rooms = bar.get_by_role("link").all()
+    assert len(rooms) == 9
+    buttons = [bar.get_by_role("button", name=each) for each in ("Sign out", "System colours: change")]
+    middles = []
+    for each in (*rooms, bar.get_by_text(name.strip()), *buttons):
+        box = each.bounding_box()
+        assert box is not None
+        assert box["width"] > 30, each
+        assert box["x"] + box["width"] <= width
+        middles.append(box["y"] + box["height"] / 2)
+    assert max(middles) - min(middles) < 2
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_light_or_dark_is_the_systems_until_one_chooses_and_then_stays(open_page: Callable[..., Visit]) -> None:
     visit = open_page(color_scheme="dark")
     page = visit.page
     ground = "getComputedStyle(document.body).backgroundColor"
     visit.sign_in()
     dark = page.evaluate(ground)
-    page.get_by_text("System colours", exact=True).click()
+    page.get_by_role("button", name="System colours").click()
     light = page.evaluate(ground)
     assert dark != light
     page.reload()
     assert page.evaluate(ground) == light
-    page.get_by_text("Light colours", exact=True).click()
+    page.get_by_role("button", name="Light colours").click()
     assert page.evaluate(ground) == dark
 
 

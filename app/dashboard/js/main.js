@@ -38,6 +38,7 @@ function show({ focus = true } = {}) {
   nav.hidden = !session.signedIn;
   leave.hidden = !session.signedIn || session.open;
   who.textContent = session.signedIn && !session.open ? session.name : "";
+  who.title = who.textContent; // there may be no room for all of it
   if (!session.signedIn) {
     document.title = "Sign in · Reelgate";
     replace(view, loginView(() => show()));
