@@ -90,7 +90,9 @@ def _be_forked(connection: int, works: Mapping[str, Work]) -> None:
             os.dup2(connection, stream.fileno())
         os.close(connection)
         _tell(sys.stdout, {"pid": os.getpid()})
-        main(works[sys.stdin.readline().strip()])
+        if module := sys.stdin.readline().strip():  # else it was made ahead, and is not needed
+            main(works[module])
+        os._exit(0)
     finally:
         if failure := sys.exception():
             sys.excepthook(type(failure), failure, failure.__traceback__)  # as at the end of any process

@@ -58,6 +58,8 @@ async def run(
         raise ChildError("timeout", f"took longer than {timeout:g} s") from error
     finally:
         await child.end()
+        if server:
+            server.prepare()
 
 
 async def _start(module: str) -> _Process:
@@ -161,7 +163,8 @@ def _close_pipes(child: asyncio.subprocess.Process) -> None:
 class ForkServer:
     """A process of a module that serves forks (`app.child.serve`), while work is expected. `close` at the end.
 
-    A fork begins its work in a few milliseconds; a process that has to be started takes a hundred of processor time.
+    A fork takes a few milliseconds; a process that has to be started takes a hundred of processor time. One fork is
+    made ahead, so that it has nothing to wait for.
     """
 
     def __init__(self, module: str) -> None:
@@ -169,6 +172,7 @@ class ForkServer:
         self._until = 0.0  # of the loop's time
         self._keeper: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
+        self._spare: asyncio.Task[_Fork | None] | None = None
 
     def expect(self) -> None:
         """Have it ready soon, and for a while from now."""
@@ -179,6 +183,24 @@ class ForkServer:
 
     async def fork(self, module: str) -> _Fork | None:
         """Return a child that waits for its request; None where the server does not run."""
+        child = self._ready() or await self._fork()
+        if child is not None:
+            child.stdin.write(module.encode() + b"\n")
+        return child
+
+    def prepare(self) -> None:
+        """Make a fork for the next work that comes."""
+        if self._socket is not None and self._spare is None:
+            self._spare = asyncio.create_task(self._fork(), name=f"fork-{self._module}")
+
+    def _ready(self) -> _Fork | None:
+        """Take the fork that was made ahead, where there is one."""
+        if self._spare is None or not self._spare.done():
+            return None
+        child, self._spare = self._spare.result(), None
+        return child if child is not None and not child.stdout.at_eof() else None
+
+    async def _fork(self) -> _Fork | None:
         if self._socket is None:
             return None
         ours, theirs = socket.socketpair()
@@ -190,7 +212,6 @@ class ForkServer:
                 return None
         stdout, stdin = await asyncio.open_unix_connection(sock=ours, limit=_LINE_LIMIT)
         try:
-            stdin.write(module.encode() + b"\n")
             with suppress(ChildError, ConnectionError):
                 if hello := await _receive(stdout):
                     return _Fork(stdin, stdout, int(hello["pid"]))
@@ -215,6 +236,7 @@ class ForkServer:
                 process = await asyncio.create_subprocess_exec(
                     *_command(self._module), stdin=theirs.fileno(), stdout=asyncio.subprocess.DEVNULL, **_APART
                 )
+            self.prepare()
             try:
                 while process.returncode is None and (left := self._until - loop.time()) > 0:
                     with suppress(TimeoutError):
@@ -227,3 +249,13 @@ class ForkServer:
         finally:
             self._socket.close()
             self._socket = None
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """End the fork that waits for work."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.cancel()
+            await asyncio.wait([spare])
+            if not spare.cancelled() and (child := spare.result()):
+                await child.end()

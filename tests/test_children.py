@@ -195,6 +195,54 @@ asyncio.run(main())
     assert (len(numbers), [*filter(_lives, numbers)]) == (1 + forked, [])
 
 
+async def test_a_fork_is_there_before_the_work_comes_and_gone_with_the_server(
+    child: Callable[[str], str], tmp_path: Path
+) -> None:
+    module = child("return {'pid': os.getpid()}")
+    (tmp_path / "some_server.py").write_text(SERVER.format(name=module))
+    server = children.ForkServer("some_server")
+    await running(server)
+    for _ in range(2):
+        ahead = await _ahead(server)
+        assert (await children.run(module, {}, server=server))["pid"] == ahead
+    ahead = await _ahead(server)
+    await server.close()
+    async with asyncio.timeout(20):
+        while _lives(ahead):
+            await asyncio.sleep(0.01)
+
+
+def test_a_killed_parent_leaves_no_fork_behind_that_was_made_ahead(child: Callable[[str], str], tmp_path: Path) -> None:
+    (tmp_path / "some_server.py").write_text(SERVER.format(name=child("return {}")))
+    program = f"""
+import asyncio
+from app import children
+
+async def main():
+    vars(children)["_ENVIRONMENT"]["PYTHONPATH"] = {str(tmp_path)!r}
+    server = children.ForkServer("some_server")
+    server.expect()
+    while vars(server)["_spare"] is None:
+        await asyncio.sleep(0.01)
+    print((await vars(server)["_spare"]).pid, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    try:
+        assert parent.stdout is not None
+        with parent.stdout as answers:
+            number = int(answers.readline())
+    finally:
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 20
+    while _lives(number):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 async def test_a_fork_server_that_was_killed_is_done_without_and_started_again(
     child: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -204,6 +252,7 @@ async def test_a_fork_server_that_was_killed_is_done_without_and_started_again(
     await running(server)
     first = (await children.run(module, {}, server=server))["parent"]
     os.kill(int(str(first)), signal.SIGKILL)
+    await children.run(module, {}, server=server)  # it had made a fork ahead
     assert (await children.run(module, {}, server=server))["parent"] == os.getpid()
     async with asyncio.timeout(30):
         while vars(server)["_socket"] is not None:
@@ -248,6 +297,15 @@ async def test_the_working_directory_is_no_place_to_import_from(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ChildError):
         await children.run("planted_module", {})
+
+
+async def _ahead(server: children.ForkServer) -> int:
+    """Return the process that waits for work."""
+    async with asyncio.timeout(30):
+        while (spare := vars(server)["_spare"]) is None or not spare.done():
+            await asyncio.sleep(0.01)
+    pid: int = spare.result().pid
+    return pid
 
 
 async def _gone(pid: int, run: Run) -> None:
