@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +34,7 @@ from pathlib import Path
 from app.config import Settings
 from app.main import create_app
 settings = Settings.model_validate({"data_dir": Path(sys.argv[1])})
-uvicorn.run(create_app(settings), port=int(sys.argv[2]), log_config=None)
+uvicorn.run(create_app(settings), fd=int(sys.argv[2]), log_config=None)
 """
 
 
@@ -71,7 +70,7 @@ def test_a_client_that_sends_everything_before_it_looks_sees_the_413_too(gateway
     piece = b"v" * MIB
     chunked = b"chunked" in length
     pieces = [b"100000\r\n" + piece + b"\r\n" if chunked else piece] * MEGABYTES
-    answer = exchange(gateway, head, *pieces, b"0\r\n\r\n" if chunked else b"", timeout=30)
+    answer = exchange(gateway, head, *pieces, b"0\r\n\r\n" if chunked else b"")
     assert answer.startswith(b"HTTP/1.1 413 "), answer
 
 
@@ -90,21 +89,13 @@ def test_a_client_that_asks_before_it_sends_is_refused_before_it_sends(gateway: 
 @contextmanager
 def process(folder: Path) -> Iterator[tuple[str, int]]:
     """Run a gateway in a process of its own; gives its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, str(folder), str(port)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path.cwd()) as child:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                httpx.get(f"{url}/healthz")
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url, number = f"http://127.0.0.1:{listener.getsockname()[1]}", listener.fileno()
+        command = [sys.executable, "-c", SERVE, str(folder), str(number)]
+        child = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path.cwd(), pass_fds=[number])
+    with child:
         try:
+            httpx.get(f"{url}/healthz", timeout=60).raise_for_status()  # it listens already, and is answered in time
             yield url, child.pid
         finally:
             child.terminate()
@@ -131,7 +122,7 @@ def test_a_hundred_megabytes_cost_no_memory(tmp_path: Path) -> None:
 
 
 def connect(gateway: Running) -> socket.socket:
-    return socket.create_connection((gateway.http.base_url.host, gateway.http.base_url.port or 80), 20)
+    return socket.create_connection((gateway.http.base_url.host, gateway.http.base_url.port or 80), 60)
 
 
 def test_a_slow_body_keeps_nobody_waiting_and_is_served_in_the_end(gateway: Running) -> None:
@@ -141,9 +132,7 @@ def test_a_slow_body_keeps_nobody_waiting_and_is_served_in_the_end(gateway: Runn
         line.sendall(head)
         for byte in body:
             line.sendall(bytes([byte]))
-            started = time.monotonic()
-            assert gateway.http.get("/v1/videos?limit=1").status_code == 200
-            assert time.monotonic() - started < 2
+            assert gateway.http.get("/v1/videos?limit=1").status_code == 200  # while the body is under way
         answer = b""
         while received := line.recv(65536):
             answer += received
@@ -191,7 +180,7 @@ async def swallows(_scope: Scope, receive: Receive, send: Send) -> None:
 
 async def test_a_body_that_stops_arriving_is_refused() -> None:
     app = BodyLimit(swallows, MIB, patience=0.1)
-    status, error = await asyncio.wait_for(answer_of(app, [b"x" * 10], 0), 5)
+    status, error = await asyncio.wait_for(answer_of(app, [b"x" * 10], 0), 60)
     assert status == 400
     assert (error["code"], error["param"]) == ("invalid_value", None)
     assert "stopped arriving after 10 bytes" in str(error["message"])
@@ -199,7 +188,7 @@ async def test_a_body_that_stops_arriving_is_refused() -> None:
 
 async def test_a_body_that_trickles_is_refused_though_it_never_stops() -> None:
     app = BodyLimit(swallows, MIB, patience=0.2)
-    status, error = await asyncio.wait_for(answer_of(app, [b"x"] * 1000, 0.05), 5)
+    status, error = await asyncio.wait_for(answer_of(app, [b"x"] * 1000, 0.05), 60)
     assert status == 400
     assert "stopped arriving" in str(error["message"])
 
@@ -208,16 +197,34 @@ async def test_a_steady_body_may_take_longer_than_the_patience_with_one_that_sto
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("app.api.middleware._DRAIN_SECONDS", 0.2)
-    app = BodyLimit(swallows, 64 * 1024, patience=0.2)
-    status, error = await asyncio.wait_for(answer_of(app, [b"x" * 8192] * 9, 0.05), 25)
-    assert (status, error["code"]) == (413, "request_too_large")
+    loop, ahead = asyncio.get_running_loop(), 0.0
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead)
+    pieces: list[Message] = [{"type": "http.request", "body": b"x" * (1 << 20), "more_body": True}] * 9
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        nonlocal ahead
+        if not pieces:
+            await asyncio.Event().wait()
+        ahead += 20  # seconds that this piece takes
+        await asyncio.sleep(0.01)  # in which they have passed
+        return pieces.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = BodyLimit(swallows, 8 << 20)
+    await asyncio.wait_for(app({"type": "http", "headers": []}, receive, send), 1000)
+    assert ahead > 5 * 30
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["error"]["code"]) == (413, "request_too_large")
 
 
 async def test_a_body_that_never_ends_is_drained_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.api.middleware._DRAIN_SECONDS", 0.2)
-    status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [b"x" * 20], 0), 5)
+    status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [b"x" * 20], 0), 60)
     assert status == 413
-    status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [], 0, **{"content-length": "9" * 5000}), 5)
+    status, _ = await asyncio.wait_for(answer_of(BodyLimit(swallows, 10), [], 0, **{"content-length": "9" * 5000}), 60)
     assert status == 413
 
 
@@ -231,14 +238,14 @@ async def test_a_body_whose_last_piece_is_too_much_is_answered_at_once() -> None
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await asyncio.wait_for(BodyLimit(swallows, 10)({"type": "http", "headers": []}, receive, send), 5)
+    await asyncio.wait_for(BodyLimit(swallows, 10)({"type": "http", "headers": []}, receive, send), 60)
     assert sent[0]["status"] == 413
 
 
 async def test_a_drain_ends_after_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.api.middleware._DRAIN_BYTES", 100)
     app = BodyLimit(swallows, 10)
-    status, _ = await asyncio.wait_for(answer_of(app, [b"x" * 50] * 4, 0), 5)
+    status, _ = await asyncio.wait_for(answer_of(app, [b"x" * 50] * 4, 0), 60)
     assert status == 413
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import socket
-import time
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from app.api import events, schemas
-from tests.api.waiting import LONG, Reader, two_replicas, until, waits
+from app.services import feed
+from tests.api.waiting import LONG, NEVER, Reader, two_replicas, until, waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waits]:
-    with waits(tmp_path_factory.mktemp("events")) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LOOK_ALONE_SECONDS", NEVER)  # whoever waits is told, or these tests do not end
+        with waits(tmp_path_factory.mktemp("events")) as running:
+            yield running
 
 
 def test_the_state_comes_at_once_then_each_change_then_the_end(server: Waits) -> None:
@@ -35,7 +37,7 @@ def test_the_state_comes_at_once_then_each_change_then_the_end(server: Waits) ->
         seen, before = len(reader.events), server.get(video_id)["progress"]
         server.fake.clock.advance(LONG / 5)
         until(lambda: server.get(video_id)["progress"] > before)  # noqa: B023 - it is called at once
-        reader.wait(seen + 1, timeout=2)
+        reader.wait(seen + 1)
     server.end_all()
     told = reader.finish()
     for event in told:
@@ -52,17 +54,16 @@ def test_the_state_comes_at_once_then_each_change_then_the_end(server: Waits) ->
     assert reader.response is not None
     assert reader.response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert reader.response.headers["cache-control"] == "no-store"
-    assert server.waiting == 0
+    until(lambda: server.waiting == 0)
 
 
 def test_a_cancelled_video_ends_the_stream_as_its_webhook_is_called(server: Waits) -> None:
     video_id = server.create()
     reader = Reader(server.gateway, video_id)
     reader.wait(1)
-    ended = server.cancel(video_id)
+    server.cancel(video_id)
     last = reader.finish()[-1]
     assert (last.name, last.data["status"], last.data["error"]["code"]) == ("video.cancelled", "failed", "cancelled")
-    assert last.at - ended < 1
 
 
 def test_a_video_that_has_ended_is_told_once_and_nobody_comes_back_for_it(server: Waits) -> None:
@@ -111,13 +112,15 @@ def test_what_is_not_yours_is_not_found_before_anything_is_streamed(server: Wait
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "video_not_found")
 
 
-def test_a_reader_that_hangs_up_is_forgotten_at_once(server: Waits) -> None:
+def test_a_reader_that_hangs_up_is_forgotten_at_once(server: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_KEEP_ALIVE_SECONDS", NEVER)  # nor does it find out by writing
+    until(lambda: server.waiting == 0)
     video_id = server.create()
     address = httpx.URL(server.gateway.url)
     with socket.create_connection((address.host, address.port or 0)) as connection:
         connection.sendall(f"GET /v1/videos/{video_id}/events HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         until(lambda: server.waiting == 1)
-    until(lambda: server.waiting == 0, timeout=1)
+    until(lambda: server.waiting == 0)
 
 
 def test_one_reader_too_many_is_told_to_come_back(server: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,9 +135,8 @@ def test_a_stopping_gateway_ends_its_streams(tmp_path: Path) -> None:
     with waits(tmp_path) as server:
         reader = Reader(server.gateway, server.create())
         reader.wait(1)
-        began = time.monotonic()
-    assert [event.name for event in reader.finish()] == ["video.in_progress"]
-    assert time.monotonic() - began < 5  # seconds, after which the server would cut everybody off
+    told = reader.finish()  # one that the server cuts off after five seconds has not ended
+    assert {event.name for event in told} == {"video.in_progress"}
 
 
 def test_a_replica_tells_of_changes_that_another_one_made(tmp_path: Path, postgres_url: str) -> None:
@@ -143,9 +145,6 @@ def test_a_replica_tells_of_changes_that_another_one_made(tmp_path: Path, postgr
         reader = Reader(answers, video_id)
         reader.wait(1)
         works.fake.clock.advance(LONG / 2)
-        reader.wait(2, timeout=3)
+        reader.wait(2)
         works.end_all()
-        until(lambda: works.get(video_id)["status"] == "completed")
-        ended = time.monotonic()
-        last = reader.finish()[-1]
-        assert (last.name, last.at - ended < 1) == ("video.completed", True)
+        assert reader.finish()[-1].name == "video.completed"

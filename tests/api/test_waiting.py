@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 
 from app.api.waiting import wait_of
 from app.services import feed
-from tests.api.waiting import two_replicas, until, waits
+from tests.api.waiting import NEVER, two_replicas, until, waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")  # of the SDK's own
 
-SOON = 1.0  # seconds; a held answer comes within milliseconds, on a busy machine within this
+SOON = 15.0  # seconds; what is not held is answered within milliseconds, what is held after twice as many and more
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Waits]:
-    with waits(tmp_path_factory.mktemp("waiting")) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "_LOOK_ALONE_SECONDS", NEVER)  # whoever waits is told, or is answered too late
+        with waits(tmp_path_factory.mktemp("waiting")) as running:
+            yield running
 
 
 class Held:
@@ -96,7 +98,7 @@ def test_a_malformed_wait_is_refused(server: Waits, value: str) -> None:
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "wait")
 
 
-@pytest.mark.parametrize(("query", "prefer"), [("?wait=30", ""), ("", "wait=30")])
+@pytest.mark.parametrize(("query", "prefer"), [("?wait=60", ""), ("", "wait=60")])
 def test_a_held_answer_comes_when_the_video_ends(server: Waits, query: str, prefer: str) -> None:
     video_id = server.create()
     held = Held(server.gateway, f"/v1/videos/{video_id}{query}", prefer=prefer)
@@ -106,7 +108,7 @@ def test_a_held_answer_comes_when_the_video_ends(server: Waits, query: str, pref
     assert answer.json()["error"]["code"] == "cancelled"
     assert "openai-poll-after-ms" not in answer.headers
     assert held.at - ended < SOON
-    assert server.waiting == 0
+    until(lambda: server.waiting == 0)
 
 
 def test_an_answer_that_waited_in_vain_is_the_pending_video_and_says_come_back_soon(server: Waits) -> None:
@@ -115,14 +117,14 @@ def test_an_answer_that_waited_in_vain_is_the_pending_video_and_says_come_back_s
     assert 0.5 <= passed < 0.5 + SOON
     assert answer.json()["status"] == "in_progress"
     assert answer.headers["openai-poll-after-ms"] == "250"
-    assert server.waiting == 0
+    until(lambda: server.waiting == 0)
     passed, answer = timed(server.gateway, f"/v1/videos/{video_id}")
     assert answer.headers["openai-poll-after-ms"] == "1000"
 
 
 def test_progress_does_not_end_the_wait(server: Waits) -> None:
     video_id = server.create()
-    held = Held(server.gateway, f"/v1/videos/{video_id}?wait=30")
+    held = Held(server.gateway, f"/v1/videos/{video_id}?wait=60")
     until(lambda: server.waiting == 1)
     before = server.get(video_id)["progress"]
     server.fake.clock.advance(300)
@@ -135,9 +137,9 @@ def test_progress_does_not_end_the_wait(server: Waits) -> None:
 def test_what_has_ended_or_is_not_yours_is_answered_at_once(server: Waits) -> None:
     video_id = server.create()
     server.cancel(video_id)
-    passed, answer = timed(server.gateway, f"/v1/videos/{video_id}?wait=30")
+    passed, answer = timed(server.gateway, f"/v1/videos/{video_id}?wait=60")
     assert (answer.status_code, passed < SOON) == (200, True)
-    passed, answer = timed(server.gateway, "/v1/videos/video_of_nobody?wait=30")
+    passed, answer = timed(server.gateway, "/v1/videos/video_of_nobody?wait=60")
     assert (answer.status_code, answer.json()["error"]["code"], passed < SOON) == (404, "video_not_found", True)
 
 
@@ -178,34 +180,37 @@ def test_create_and_poll_returns_at_the_end_and_costs_a_handful_of_requests(serv
 
 def test_a_client_with_an_interval_of_its_own_polls_as_it_likes(server: Waits) -> None:
     video_id = server.create()
-    client = OpenAI(base_url=f"{server.gateway.url}/v1", api_key="none")
-    began = time.monotonic()
     helper = {"X-Stainless-Poll-Helper": "true", "X-Stainless-Custom-Poll-Interval": "50"}
-    assert client.videos.retrieve(video_id, extra_headers=helper).status == "in_progress"
+    with OpenAI(base_url=f"{server.gateway.url}/v1", api_key="none") as client:
+        began = time.monotonic()
+        assert client.videos.retrieve(video_id, extra_headers=helper).status == "in_progress"
     assert time.monotonic() - began < SOON
 
 
 def test_an_sdk_with_little_patience_is_answered_before_it_gives_up(server: Waits) -> None:
     video_id = server.create()
-    client = OpenAI(base_url=f"{server.gateway.url}/v1", api_key="none", timeout=2, max_retries=0)
-    answer = client.videos.with_raw_response.retrieve(video_id, extra_headers={"X-Stainless-Poll-Helper": "true"})
-    assert answer.parse().status == "in_progress"
+    helper = {"X-Stainless-Poll-Helper": "true"}
+    with OpenAI(base_url=f"{server.gateway.url}/v1", api_key="none", timeout=12, max_retries=0) as client:
+        answer = client.videos.with_raw_response.retrieve(video_id, extra_headers=helper)
+        assert answer.parse().status == "in_progress"
     assert answer.headers["openai-poll-after-ms"] == "250"
 
 
-def test_a_client_that_hangs_up_is_forgotten_at_once(server: Waits) -> None:
+def test_a_client_that_hangs_up_is_forgotten_at_once(server: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.waiting._TRUSTED_SECONDS", NEVER)
+    until(lambda: server.waiting == 0)
     video_id = server.create()
     address = httpx.URL(server.gateway.url)
     with socket.create_connection((address.host, address.port or 0)) as connection:
         connection.sendall(f"GET /v1/videos/{video_id}?wait=60 HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         until(lambda: server.waiting == 1)
-    until(lambda: server.waiting == 0, timeout=SOON)
+    until(lambda: server.waiting == 0, timeout=SOON)  # it was to be held for a minute
 
 
 def test_one_waiter_too_many_is_answered_at_once(server: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.gateway.app.state.gateway.feed, "_most", 0)
     video_id = server.create()
-    passed, answer = timed(server.gateway, f"/v1/videos/{video_id}?wait=30")
+    passed, answer = timed(server.gateway, f"/v1/videos/{video_id}?wait=60")
     assert (answer.json()["status"], passed < SOON) == ("in_progress", True)
     assert answer.headers["openai-poll-after-ms"] == "1000"
 
@@ -242,7 +247,7 @@ def test_waiting_clients_neither_ask_the_provider_nor_hold_up_creates(server: Wa
     assert crowded < 0.25 + 3 * alone  # a busy machine slows both
     polls_of_jobs = 60 * (time.monotonic() - began) / 0.1  # at most sixty jobs live, each asked after every 0.1 s
     assert server.fake.ledger.arrivals["status"] - before <= polls_of_jobs
-    assert server.waiting == 0
+    until(lambda: server.waiting == 0)
 
 
 def test_a_stopping_gateway_answers_those_who_wait_with_what_is(tmp_path: Path) -> None:
@@ -250,18 +255,16 @@ def test_a_stopping_gateway_answers_those_who_wait_with_what_is(tmp_path: Path) 
         video_id = server.create()
         held = Held(server.gateway, f"/v1/videos/{video_id}?wait=60")
         until(lambda: server.waiting == 1)
-        began = time.monotonic()
-    assert held.finish().json()["status"] == "in_progress"
-    assert held.at - began < 2  # seconds: the server itself would wait for five, and then cut everybody off
+    assert held.finish().json()["status"] == "in_progress"  # the server itself would cut it off after five seconds
 
 
 def test_a_replica_is_told_of_an_end_at_another_one(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "_LOOK_SECONDS", 60.0)  # so that it does not find out by itself
+    monkeypatch.setattr(feed, "_LOOK_SECONDS", NEVER)  # so that it does not find out by itself
     with two_replicas(tmp_path, postgres_url) as (works, answers):
         video_id = works.create()
-        held = Held(answers, f"/v1/videos/{video_id}?wait=30")
+        held = Held(answers, f"/v1/videos/{video_id}?wait=60")
         until(lambda: answers.app.state.gateway.feed.waiting == 1)
         works.end_all()
         until(lambda: works.get(video_id)["status"] == "completed")
@@ -273,8 +276,8 @@ def test_a_replica_is_told_of_an_end_at_another_one(
 def test_a_replica_finds_by_looking_what_it_was_not_told(tmp_path: Path, postgres_url: str) -> None:
     with two_replicas(tmp_path, postgres_url) as (works, answers):
         video_id = works.create()
-        held = Held(answers, f"/v1/videos/{video_id}?wait=30")
+        held = Held(answers, f"/v1/videos/{video_id}?wait=60")
         until(lambda: answers.app.state.gateway.feed.waiting == 1)
         ended = works.cancel(video_id)
         assert held.finish().json()["error"]["code"] == "cancelled"
-        assert held.at - ended < 1 + SOON
+        assert held.at - ended < SOON

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.serving import Running
 
 LONG = 1000.0  # seconds that the fake's jobs run, unless its clock is put forward
+NEVER = 3600.0  # seconds between looks that would find what somebody should have been told
 
 
 @dataclass(frozen=True)

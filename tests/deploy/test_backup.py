@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.failover.system import System
+from tests.files import files_in
 from tests.serving import serve, settings_for
 from tests.upstreams.behaviour import Rule, answer
 
@@ -31,7 +32,7 @@ def test_it_has_every_video_that_had_ended_and_goes_on_with_the_others(
     live = gateway.create(n=2)
     back_up_database(gateway.data_dir, kept)
     late = gateway.finished(prompt="after the database")
-    shutil.copytree(gateway.data_dir / "media", kept / "media")
+    back_up_media(gateway.data_dir / "media", kept / "media")
     films = {video["id"]: gateway.http.get(f"/v1/videos/{video['id']}/content").content for video in ended}
     with serve(settings_for(kept)) as restored:
         for video in ended:
@@ -71,11 +72,20 @@ def test_an_order_that_had_not_left_yet_is_sent_again_until_its_time_is_over(
 def back_up_database(data: Path, target: Path) -> None:
     """Copy the database as docs/deployment.md says, whoever writes to it meanwhile."""
     target.mkdir()
-    with closing(sqlite3.connect(data / "reelgate.sqlite3")) as database:
+    with closing(sqlite3.connect(data / "reelgate.sqlite3", timeout=60)) as database:
         database.execute("VACUUM INTO ?", [str(target / "reelgate.sqlite3")])
+
+
+def back_up_media(media: Path, target: Path) -> None:
+    """Copy what is there, and leave out what goes meanwhile, as programs for backups do."""
+    for path in files_in(media):
+        copy = target / path.relative_to(media)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(path, copy)
 
 
 def states(data: Path) -> list[str]:
     """Return the states of all outputs."""
-    with closing(sqlite3.connect(data / "reelgate.sqlite3")) as database:
+    with closing(sqlite3.connect(data / "reelgate.sqlite3", timeout=60)) as database:
         return [state for (state,) in database.execute("SELECT state FROM outputs")]

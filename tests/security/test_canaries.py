@@ -6,7 +6,7 @@ import base64
 import json
 import sqlite3
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import httpx
 from tests.api.creating import picture
 from tests.bucket import SECRET as BUCKET_SECRET
 from tests.cli.processes import served
+from tests.files import files_in
 from tests.receiver import receiving
 from tests.upstreams import aimlapi, fal, xai
 from tests.upstreams.__main__ import environment
@@ -108,7 +109,11 @@ class Session:
 
 def database(folder: Path) -> bytes:
     """Read everything under the data folder that is no media: the database, its journal, lock and scratch."""
-    return b"".join(path.read_bytes() + path.name.encode() for path in folder.rglob("*") if path.is_file())
+    found = b""
+    for path in files_in(folder):
+        with suppress(FileNotFoundError):  # a job's own file, which goes with it
+            found += path.read_bytes() + path.name.encode()
+    return found
 
 
 def request_log(folder: Path) -> bytes:
