@@ -135,10 +135,11 @@ def test_a_dead_collector_holds_up_neither_videos_nor_the_stop(tmp_path: Path, m
     with receiving() as deaf:
         deaf.answer = HANG
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{deaf.port}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "40")  # seconds
         with serve(settings_for(tmp_path / "data", traces=True)) as gateway:
             gateway.finished()
             leaving = time.monotonic()
-    assert time.monotonic() - leaving < 8  # seconds; a collector is given 10 by default
+    assert time.monotonic() - leaving < 30  # seconds
 
 
 def test_without_the_extra_the_start_says_what_to_install(tmp_path: Path) -> None:

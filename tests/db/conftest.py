@@ -27,7 +27,7 @@ async def started(database: Database) -> AsyncIterator[Database]:
     await database.start()
     try:
         if database.shared:
-            await asyncio.wait_for(listens.wait(), 20)  # it then tells what may have been said before
+            await asyncio.wait_for(listens.wait(), 60)  # it then tells what may have been said before
         yield database
     finally:
         await database.close()

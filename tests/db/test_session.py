@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 
 
 async def until(heard: list[str], count: int) -> None:
-    for _ in range(500):
-        if len(heard) >= count:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"heard only {heard}")
+    async with asyncio.timeout(60):
+        while len(heard) < count:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_write_is_read_back_by_another_connection(database: Database) -> None:
@@ -152,7 +150,9 @@ async def test_work_that_fails_alone_says_so_and_does_not_keep_its_name(database
 async def test_the_clock_is_near_and_never_goes_back(database: Database) -> None:
     readings = [database.clock() for _ in range(1000)]
     assert readings == sorted(readings)
-    assert abs(database.clock() - time.time()) < 1
+    before = time.time()
+    now = database.clock()
+    assert before - 1 < now < time.time() + 1
     assert abs(database.jump()) < 1
 
 

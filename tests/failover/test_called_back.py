@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,6 +28,11 @@ def door(system: System) -> Iterator[Doorway]:
     with run(opened.app) as opened.url:
         system.start(public_url=opened.url, poll_seconds=HOUR)
         yield opened
+
+
+def unsigned(video: dict[str, Any]) -> str:
+    """Write a video down, but for its links, which are signed anew every hour."""
+    return re.sub(r"expires=\d+&signature=\w+", "", str(video))
 
 
 def test_a_callback_ends_the_job_without_waiting_for_the_next_poll(system: System, door: Doorway) -> None:
@@ -83,7 +89,7 @@ def test_a_duplicate_callback_is_harmless(system: System, door: Doorway) -> None
     system.misbehave("fal", Rule(on="callback", do=duplicate()))
     video = system.wait(system.create())
     assert door.statuses(2) == [200, 200]
-    assert system.get(video["id"]) == video
+    assert unsigned(system.get(video["id"])) == unsigned(video)
     assert system.arrived("fal", "media") == 1
     assert system.only_paid("fal").charged == PRICE
 

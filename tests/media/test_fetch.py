@@ -134,7 +134,7 @@ async def test_a_closed_port_is_unavailable(fetcher: Fetcher, tmp_path: Path) ->
 async def test_a_server_that_stays_silent_is_given_up(
     site: Site, fetcher: Fetcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.media.fetch._PATIENCE", httpx.Timeout(1.0, read=0.1))
+    monkeypatch.setattr("app.media.fetch._PATIENCE", httpx.Timeout(60.0, read=0.1))
     gone = asyncio.Event()
 
     async def wait(_writer: asyncio.StreamWriter) -> None:

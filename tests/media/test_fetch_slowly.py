@@ -24,7 +24,7 @@ MIB = 1 << 20
 PIECE = bytes(16 << 10)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.media.fetch._TOTAL_SECONDS", 1.0)
 
@@ -48,12 +48,14 @@ def dripping(pieces: int) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
     return drip
 
 
+@pytest.mark.usefixtures("_short")
 async def test_a_result_may_take_longer_while_it_comes_fast_enough(site: Site, tmp_path: Path) -> None:
     site.answers["/a"] = dripping(100)
     fetched = await patient(len(PIECE)).fetch(site.url("/a"), tmp_path / "file", LIMIT)
     assert fetched.size == 100 * len(PIECE)
 
 
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize(("rate", "told"), [(4 * MIB, "or came slower than 4096 KiB/s"), (None, "longer than 1 s.")])
 async def test_a_result_that_comes_too_slowly_is_given_up(
     site: Site, tmp_path: Path, rate: int | None, told: str

@@ -64,7 +64,7 @@ async def test_a_bucket_that_hangs_is_given_up_in_time(
     bucket.fault = Fault.HANGS
     for use in (store.head("clip"), store.read("clip", 0, 1)):
         with pytest.raises(StoreFault, match="did not answer"):
-            await asyncio.wait_for(use, timeout=10)
+            await asyncio.wait_for(use, timeout=60)
 
 
 async def test_an_upload_that_hangs_is_given_up_in_time(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ async def test_an_upload_that_hangs_is_given_up_in_time(bucket: Bucket, monkeypa
     store = MediaStore.open(bucket.url)
     bucket.fault = Fault.HANGS
     with pytest.raises(StoreFault, match="does not answer"):
-        await asyncio.wait_for(store.put_bytes("clip", b"x", "video/mp4"), timeout=10)
+        await asyncio.wait_for(store.put_bytes("clip", b"x", "video/mp4"), timeout=60)
 
 
 async def test_a_bucket_out_of_reach_is_our_fault(
@@ -97,13 +97,13 @@ async def test_a_reader_slower_than_the_timeout_gets_everything(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await MediaStore.open(bucket.url).put_bytes("clip", bytes(30 * CHUNK), "video/mp4")
-    monkeypatch.setitem(buckets.CLIENT, "read_timeout", "600ms")
+    monkeypatch.setitem(buckets.CLIENT, "read_timeout", "2s")
     monkeypatch.setitem(buckets.RETRIES, "max_retries", 0)
     store = MediaStore.open(bucket.url)
     got = 0
     async for chunk in await store.read("clip", 0, 30 * CHUNK):
         got += len(chunk)
-        await asyncio.sleep(1.0 if got <= 2 * CHUNK else 0)
+        await asyncio.sleep(3.0 if got <= CHUNK else 0)
     assert got == 30 * CHUNK
 
 

@@ -114,7 +114,7 @@ async def test_from_submit_to_film_for_the_ticks_it_tells(fake: FakeXai, url: st
     assert isinstance(done, Succeeded)
     assert done.cost == fake.ledger.charged() == PRICE
     assert done.url
-    async with httpx.AsyncClient() as anyone:
+    async with httpx.AsyncClient(timeout=60) as anyone:
         assert (await anyone.get(done.url)).status_code == 200
     assert fake.ledger.leaks == []
     assert KEY not in str(fake.ledger.snapshot())
@@ -203,9 +203,8 @@ async def test_a_word_nobody_documents_is_logged(fake: FakeXai, url: str) -> Non
         with capture_logs() as logs:
             assert await provider.poll(operation) == Pending(70)
             assert await provider.poll(operation) == Pending(0)
-    assert [(entry["event"], entry["word"], entry["operation"]) for entry in logs] == [
-        ("unknown status", "polishing", operation["id"])
-    ]
+    told = [(entry["word"], entry["operation"]) for entry in logs if entry["event"] == "unknown status"]
+    assert told == [("polishing", operation["id"])]
 
 
 async def test_inputs_are_links_or_travel_in_the_request(fake: FakeXai, url: str, tmp_path: Path) -> None:
@@ -233,7 +232,7 @@ async def test_a_source_video_travels_in_the_request(fake: FakeXai, url: str, tm
         done = await provider.poll(first)
         assert isinstance(done, Succeeded)
         assert done.url
-        async with httpx.AsyncClient() as anyone:
+        async with httpx.AsyncClient(timeout=60) as anyone:
             file.write_bytes((await anyone.get(done.url)).content)
         placed = await provider.place_input(Input("video", file, content_type="video/mp4"))
         await provider.submit(replace(EXTEND, video=Input("video", url=placed.url)))

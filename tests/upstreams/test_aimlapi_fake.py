@@ -52,7 +52,7 @@ def fake() -> FakeAimlApi:
 @pytest.fixture
 def http(fake: FakeAimlApi) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {KEY}"}
-    with run(fake.app) as url, httpx.Client(base_url=url, headers=headers, timeout=10) as client:
+    with run(fake.app) as url, httpx.Client(base_url=url, headers=headers, timeout=60) as client:
         yield client
 
 
@@ -79,7 +79,7 @@ def test_the_two_calls_of_the_vendors_page_yield_a_film(fake: FakeAimlApi, http:
     fake.clock.advance(50)
     done = http.get("/v2/video/generations", params={"generation_id": gen_id}).json()
     assert done["status"] == "completed"
-    with av.open(io.BytesIO(httpx.get(done["video"]["url"]).content)) as clip:
+    with av.open(io.BytesIO(httpx.get(done["video"]["url"], timeout=60).content)) as clip:
         stream = clip.streams.video[0]
         assert (stream.width, stream.height, float(stream.average_rate or 0), stream.frames) == (1280, 720, 24.0, 193)
         assert clip.streams.audio
@@ -97,7 +97,7 @@ def test_a_wrong_body_is_refused_in_zods_words_and_not_paid(fake: FakeAimlApi, h
 
 
 def test_both_error_envelopes_and_the_lack_of_key_and_credits(fake: FakeAimlApi, http: httpx.Client) -> None:
-    assert httpx.post(str(http.base_url.join(PATH)), json=GROK).status_code == 401
+    assert httpx.post(str(http.base_url.join(PATH)), json=GROK, timeout=60).status_code == 401
     fake.balance = 0.01
     reply = http.post(PATH, json=GROK)
     assert reply.status_code == 403
@@ -124,7 +124,7 @@ def test_words_and_shapes_drift_by_rule(fake: FakeAimlApi, http: httpx.Client) -
     assert poll(http, drifted["id"])["status"] == "processing"
     fake.clock.advance(50)
     done = poll(http, drifted["id"])
-    assert (done["status"], httpx.get(done["video"][0]).status_code) == ("succeeded", 200)
+    assert (done["status"], httpx.get(done["video"][0], timeout=60).status_code) == ("succeeded", 200)
     assert set(poll(http, filed["id"])["video"]) == {"url", "content_type", "file_name", "file_size"}
     assert poll(http, failed["id"])["error"] == FACE_NOT_FOUND
     assert poll(http, empty["id"])["video"] is None
@@ -180,7 +180,7 @@ def test_polls_of_accepted_jobs_may_fail_for_a_while(fake: FakeAimlApi, http: ht
 
 def test_the_catalogue_needs_no_key_and_the_films_see_none(fake: FakeAimlApi, http: httpx.Client) -> None:
     query = {"id": GROK["model"], "include": "pricing,capabilities"}
-    found = httpx.get(str(http.base_url.join("/v1/models")), params=query)
+    found = httpx.get(str(http.base_url.join("/v1/models")), params=query, timeout=60)
     assert found.json()["data"][0]["pricing"]["kind"] == "variants"
     again = http.get("/v1/models", params=query, headers={"If-None-Match": found.headers["etag"]})
     assert again.status_code == 304

@@ -40,8 +40,8 @@ def _with(name: str, value: str) -> Callable[[dict[str, str]], None]:
     [
         (None, BODY + b" ", 0),
         (None, b"", 0),
-        (None, BODY, 302),
-        (None, BODY, -302),
+        (None, BODY, 301),
+        (None, BODY, -301),
         (_with("Request-Id", "r-2"), BODY, 0),
         (_with("Request-Id", "r\n1"), BODY, 0),
         (_with("User-Id", "someone"), BODY, 0),
@@ -61,18 +61,20 @@ async def test_whatever_is_not_genuine_is_refused(
     bench: Bench, spoil: Callable[[dict[str, str]], None] | None, body: bytes, ahead: float
 ) -> None:
     headers = bench.fake.caller.sign("r-1", BODY)
+    now = int(headers["X-Fal-Webhook-Timestamp"]) + ahead
     if spoil:
         spoil(headers)
-    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+    async with bench.provider(clock=lambda: now) as fal:
         with pytest.raises(Rejected):
             await fal.verify_callback(headers, body)
 
 
-@pytest.mark.parametrize("ahead", [0, 295, -295])
+@pytest.mark.parametrize("ahead", [0, 299, -299])
 async def test_a_genuine_one_names_its_request_again_and_again(bench: Bench, ahead: float) -> None:
     headers = bench.fake.caller.sign("r-1", BODY)
+    now = int(headers["X-Fal-Webhook-Timestamp"]) + ahead
     lowered = {name.lower(): value for name, value in headers.items()}
-    async with bench.provider(clock=lambda: time.time() + ahead) as fal:
+    async with bench.provider(clock=lambda: now) as fal:
         assert await fal.verify_callback(headers, BODY) == "r-1"
         assert await fal.verify_callback(lowered, BODY) == "r-1"
     assert bench.ledger.arrivals["other"] == 1
@@ -157,7 +159,7 @@ async def test_a_real_callback_of_a_real_job(bench: Bench) -> None:
     with run(Starlette(routes=[Route("/hook/{rest:path}", receive, methods=["POST"])])) as hooks:
         async with bench.provider() as fal:
             operation = await fal.submit(order(callback_url=f"{hooks}/hook/sub_1/mac?a=b&c"))
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not got:
                 assert time.monotonic() < deadline, "no callback came"
                 await fal.poll(operation)

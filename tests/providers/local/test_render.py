@@ -290,7 +290,7 @@ def test_a_picture_taken_sideways_is_turned_upright(spec: RenderSpec, media: Pat
 async def test_the_child_process_renders_and_answers(spec: RenderSpec) -> None:
     told: list[dict[str, Json]] = []
     order = replace(spec, seconds=0.2)
-    result = await children.run("app.providers.local.render", order.to_json(), timeout=30, on_message=told.append)
+    result = await children.run("app.providers.local.render", order.to_json(), timeout=90, on_message=told.append)
     assert result == {"frames": 6}
     assert told[0] == {"progress": 0}
     assert RenderSpec.from_json(json.loads(json.dumps(order.to_json()))) == order

@@ -23,7 +23,7 @@ fal = fal_client.SyncClient(key=KEY)
 
 def pass_time() -> None:
     """Put the fake's time forward by one second: what waits begins to run, what runs ends."""
-    httpx.post(f"{BASE}/_fake/advance", json={"seconds": 1}).raise_for_status()
+    httpx.post(f"{BASE}/_fake/advance", json={"seconds": 1}, timeout=60).raise_for_status()
 
 
 def go_on(status: Any) -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     result = fal.subscribe(
         ENDPOINT, {"prompt": "python subscribes", "duration": 2}, with_logs=True, on_queue_update=update
     )
-    seen["subscribe"] = {**result, "bytes": len(httpx.get(result["video"]["url"]).content)}
+    seen["subscribe"] = {**result, "bytes": len(httpx.get(result["video"]["url"], timeout=60).content)}
     seen["states"], seen["logs"] = sorted(set(states)), sorted(set(logs))
 
     handle = fal.submit(ENDPOINT, {"prompt": "python submits"})
@@ -71,12 +71,12 @@ def main() -> None:
     seen["cancelled"] = held.status().error_type
 
     url = fal.upload(PICTURE, "image/png", file_name="picture.png")
-    seen["uploaded"] = httpx.get(url).content == PICTURE
+    seen["uploaded"] = httpx.get(url, timeout=60).content == PICTURE
     other = fal.upload(PICTURE, "image/png", file_name="picture.png", repository="fal")
-    seen["uploaded_by_storage"] = httpx.get(other).content == PICTURE
+    seen["uploaded_by_storage"] = httpx.get(other, timeout=60).content == PICTURE
     hosts.MULTIPART_THRESHOLD, hosts.MULTIPART_CHUNK_SIZE = 10, 7
     parts = fal.upload(b"more than one part of seven", "text/plain", file_name="parts.txt")
-    seen["multipart"] = httpx.get(parts).text
+    seen["multipart"] = httpx.get(parts, timeout=60).text
     moving = fal.subscribe(
         "xai/grok-imagine-video/image-to-video",
         {"prompt": "python moves a picture", "image_url": url, "duration": 1},
