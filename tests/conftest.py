@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.telemetry import configure_logs
 from tests.bucket import Bucket, bucket_server
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.receiver import Receiver
+
+
+# How long an example takes says how busy this machine is, and nothing of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure() -> None:
