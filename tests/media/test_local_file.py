@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from threading import current_thread, get_ident
+from threading import enumerate as enumerate_threads
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,12 +30,14 @@ def film(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Record the size of every read from a file."""
+    """Record the size of every read from a file by this thread or by one that it begins."""
     asked: list[int] = []
     original = os.preadv
+    others = {each.ident for each in enumerate_threads() if each is not current_thread()}
 
     def preadv(descriptor: int, buffers: list[bytearray], *place: int) -> int:
-        asked.append(len(buffers[0]))
+        if get_ident() not in others:
+            asked.append(len(buffers[0]))
         return original(descriptor, buffers, *place)
 
     monkeypatch.setattr(os, "preadv", preadv)
@@ -42,12 +46,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Record what is done in threads."""
+    """Record what this thread has others do: gateways of other tests have theirs."""
     done: list[str] = []
-    original = asyncio.to_thread
+    original, here = asyncio.to_thread, get_ident()
 
     async def to_thread(work: Any, *arguments: Any) -> Any:
-        done.append(work.__name__)
+        if get_ident() == here:
+            done.append(work.__name__)
         return await original(work, *arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", to_thread)

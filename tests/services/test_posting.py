@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import sys
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tests.receiver import Receiver
 
 _connections: list[object] = []
+_others: set[int | None] = set()  # threads of gateways that other tests have started
 _INSIDE = ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:7f00:1]", "localhost", "10.0.0.1", "169.254.169.254"]
 _CLOSED = [
     "172.31.255.255",
@@ -56,7 +58,7 @@ HOSTILE = sorted(
 
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "socket.connect":
+    if event == "socket.connect" and threading.get_ident() not in _others:
         _connections.append(arguments[1])
 
 
@@ -65,7 +67,9 @@ sys.addaudithook(_watch)
 
 @pytest.fixture(autouse=True)
 def _names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer for made-up names; numbers are left to the real resolver."""
+    """Answer for made-up names; numbers are left to the real resolver. And watch what is begun from here."""
+    _others.clear()
+    _others.update(each.ident for each in threading.enumerate() if each is not threading.current_thread())
     real = socket.getaddrinfo
 
     def look_up(host: str, *arguments: object, **options: object) -> list[tuple[object, ...]]:
