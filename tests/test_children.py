@@ -73,7 +73,7 @@ async def run(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 async def running(server: children.ForkServer) -> None:
     """Have a server run."""
     server.expect()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while vars(server)["_socket"] is None:
             await asyncio.sleep(0)
 
@@ -254,7 +254,7 @@ async def test_a_fork_server_that_was_killed_is_done_without_and_started_again(
     os.kill(int(str(first)), signal.SIGKILL)
     await children.run(module, {}, server=server)  # it had made a fork ahead
     assert (await children.run(module, {}, server=server))["parent"] == os.getpid()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while vars(server)["_socket"] is not None:
             await asyncio.sleep(0.01)
     await running(server)
@@ -273,7 +273,7 @@ async def test_a_fork_server_goes_when_no_work_is_expected_any_more(
     while parent == os.getpid():  # on a slow machine it is gone before it has loaded
         await running(server)
         parent = int(str((await children.run(module, {}, server=server))["parent"]))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while _lives(parent):
             await asyncio.sleep(0.01)
     assert (await children.run(module, {}, server=server))["parent"] == os.getpid()
@@ -301,7 +301,7 @@ async def test_the_working_directory_is_no_place_to_import_from(
 
 async def _ahead(server: children.ForkServer) -> int:
     """Return the process that waits for work."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (spare := vars(server)["_spare"]) is None or not spare.done():
             await asyncio.sleep(0.01)
     pid: int = spare.result().pid

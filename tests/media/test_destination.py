@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import socket
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -275,23 +274,23 @@ async def outcome(owner: str, host: str) -> str:
 
 @pytest.mark.usefixtures("silence")
 async def test_one_owners_names_that_hang_keep_no_other_owners_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.media.destination._TURN_SECONDS", 0.5)
-    monkeypatch.setattr("app.media.destination._DNS_SECONDS", 0.5)
+    monkeypatch.setattr("app.media.destination._DNS_SECONDS", 3.0)
+    monkeypatch.setattr("app.media.destination._TURN_SECONDS", 3.0)
     hostile = asyncio.gather(*(outcome("a", f"{number}.hang.example") for number in range(100)))
     await asyncio.sleep(0.1)
-    began = time.monotonic()
     assert await outcome("b", "93.184.216.34") == "found"
-    assert time.monotonic() - began < 0.4
+    assert not hostile.done(), "none of them has been given up yet"
     assert Counter(await hostile) == {"media_unavailable": 8, "busy": 92}
+    monkeypatch.setattr("app.media.destination._TURN_SECONDS", 0.1)
     assert await outcome("a", "93.184.216.34") == "busy"  # the threads are still waiting
 
 
 @pytest.mark.usefixtures("silence")
 async def test_a_look_up_that_waits_for_its_turn_loses_none_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.media.destination._DNS_SECONDS", 0.3)
+    monkeypatch.setattr("app.media.destination._DNS_SECONDS", 2.0)
     places = Places(total=1, each=1)
     monkeypatch.setattr("app.media.destination._PLACES", places)
     async with places.place():
         waiting = asyncio.create_task(outcome("b", "93.184.216.34"))
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(2.5)
     assert await waiting == "found"

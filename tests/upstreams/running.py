@@ -31,7 +31,7 @@ def run(app: ASGIApp, port: int = 0) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not server.started:
         assert thread.is_alive(), "the fake ended at its start"
         assert time.monotonic() < deadline, "the fake did not start in time"
@@ -40,5 +40,5 @@ def run(app: ASGIApp, port: int = 0) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(timeout=30)
+        thread.join(timeout=60)
     assert not thread.is_alive(), "the fake did not stop"
