@@ -73,7 +73,7 @@ class Bench:
         """Return what every provider accepted."""
         return [(name, paid) for name in REAL for paid in self.ledger(name).paid()]
 
-    def sent(self, provider: str, timeout: float = 10) -> Any:
+    def sent(self, provider: str, timeout: float = 60) -> Any:
         """Return the one body that a provider accepted, as soon as it has."""
         deadline = time.monotonic() + timeout
         while not (bodies := self.ledger(provider).bodies()):
@@ -82,13 +82,23 @@ class Bench:
         assert len(bodies) == 1
         return bodies[0]
 
+    def advance(self, provider: str, seconds: float) -> None:
+        """Put a provider's clock forward."""
+        {"fal": self.fal.clock, "aimlapi": self.aimlapi.clock, "xai": self.xai.clock}[provider].advance(seconds)
+
     def reset(self) -> None:
-        """Make the fakes behave again and forget what they heard and were paid."""
+        """Make the fakes behave again and forget what they heard and were paid, by the last of what was sent."""
+        at_least(1, lambda: not self._unanswered())
         self.fal.settings.locked = None
         for name in REAL:
             self.rules(name).clear()
             self.ledger(name).clear()
             self.heard[name].requests.clear()
+
+    def _unanswered(self) -> list[str]:
+        """Name the submissions that are under way, also those of videos that were cancelled meanwhile."""
+        found = self.main.http.get("/v1/submissions", params={"status": "all", "limit": 100}).json()["data"]
+        return [each["id"] for each in found if each["status"] == "pending"]
 
     def settings(self, data_dir: Path, **changes: object) -> Any:
         """Make settings of another gateway in front of the same fakes."""
@@ -115,7 +125,7 @@ def bench(data_dir: Path) -> Iterator[Bench]:
         yield Bench(main, *fakes, heard, env)
 
 
-def at_least(number: int, count: Callable[[], int], timeout: float = 15) -> None:
+def at_least(number: int, count: Callable[[], int], timeout: float = 60) -> None:
     """Wait until something was seen that often."""
     deadline = time.monotonic() + timeout
     while count() < number:

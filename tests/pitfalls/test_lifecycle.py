@@ -29,7 +29,7 @@ DONE = ("succeeded", "success", "done", "COMPLETED")
 def watched(gateway: Running, video_id: str) -> list[dict[str, Any]]:
     """Poll a video to its end as fast as the gateway answers, and return everything seen."""
     seen: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not seen or seen[-1]["status"] in ("queued", "in_progress"):
         assert time.monotonic() < deadline
         seen.append(gateway.http.get(f"/v1/videos/{video_id}").raise_for_status().json())
@@ -84,12 +84,24 @@ def test_a_completed_video_has_content_after_the_provider_forgot_it(bench: Bench
 @pytest.mark.parametrize("provider", REAL)
 def test_progress_rises_and_is_100_at_the_end_only(bench: Bench, provider: str) -> None:
     """Complaint 12: progress cannot be read, or stays at 0 when the video is done."""
-    bench.rules(provider).add(Rule(on="job", do=slow(0.6)))
-    seen = watched(bench.main, bench.main.create(model=f"{provider}/{MODEL}")["id"])
+    bench.rules(provider).add(Rule(on="job", do=slow(1000)))
+    path = f"/v1/videos/{bench.main.create(model=f'{provider}/{MODEL}')['id']}"
+    seen: list[dict[str, Any]] = []
+
+    def look() -> dict[str, Any]:
+        seen.append(bench.main.http.get(path).raise_for_status().json())
+        return seen[-1]
+
+    at_least(1, lambda: look()["status"] == "in_progress")
+    bench.advance(provider, 500)
+    at_least(1, lambda: 0 < look()["progress"] < 100)
+    bench.advance(provider, 1000)
+    at_least(1, lambda: look()["status"] not in ("queued", "in_progress"))
+    bench.advance(provider, -1500)  # other tests share it
     progress = [video["progress"] for video in seen]
     assert progress == sorted(progress)
     assert [number == 100 for number in progress] == [video["status"] == "completed" for video in seen]
-    assert any(0 < number < 100 for number in progress)
+    assert seen[-1]["status"] == "completed"
 
 
 def test_a_job_that_never_ends_upstream_ends_here(bench: Bench, another: Callable[..., Running]) -> None:
@@ -99,7 +111,7 @@ def test_a_job_that_never_ends_upstream_ends_here(bench: Bench, another: Callabl
     began = time.monotonic()
     video = gateway.wait(gateway.create(model=f"fal/{MODEL}")["id"])
     assert (video["status"], video["error"]["code"]) == ("failed", "timeout")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     assert len(bench.fal.ledger.paid()) == 1
 
 
@@ -110,13 +122,13 @@ def process(bench: Bench, folder: Path, **more: str) -> AbstractContextManager[S
 
 def ordered(gateway: Served, prompt: str) -> str:
     wanted = {"prompt": prompt, "seconds": 1, "resolution": "480p"}
-    return str(httpx.post(f"{gateway.url}/v1/videos", json=wanted).raise_for_status().json()["id"])
+    return str(httpx.post(f"{gateway.url}/v1/videos", json=wanted, timeout=60).raise_for_status().json()["id"])
 
 
 def ended(gateway: Served, video_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        video: dict[str, Any] = httpx.get(f"{gateway.url}/v1/videos/{video_id}").raise_for_status().json()
+        video: dict[str, Any] = httpx.get(f"{gateway.url}/v1/videos/{video_id}", timeout=60).raise_for_status().json()
         if video["status"] in ("completed", "failed"):
             return video
         time.sleep(0.1)
@@ -168,7 +180,7 @@ def test_a_gateway_killed_before_the_answer_never_orders_twice(
 def test_a_refusal_that_comes_late_ends_the_job_with_its_reason(bench: Bench, provider: str, do: Do, code: str) -> None:
     """Complaint 14: the provider refuses after accepting, and the job is polled for ever."""
     bench.rules(provider).add(Rule(on="job", do=do))
-    video = bench.main.wait(bench.main.create(model=f"{provider}/{MODEL}")["id"], timeout=10)
+    video = bench.main.wait(bench.main.create(model=f"{provider}/{MODEL}")["id"])
     assert (video["status"], video["error"]["code"]) == ("failed", code)
     assert video["error"]["message"]
     assert bench.main.http.get(f"/v1/videos/{video['id']}/content").json()["error"]["code"] == "video_not_ready"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ from openai import OpenAI
 
 from app.main import create_app
 from app.startup import StartupError
-from tests.pitfalls.bench import MODEL, REAL
+from tests.pitfalls.bench import MODEL, REAL, at_least
 from tests.serving import serve
 from tests.upstreams import fal
 from tests.upstreams.behaviour import Rule, answer, slow
@@ -150,10 +149,7 @@ def test_an_answer_cannot_send_the_key_to_another_host(bench: Bench) -> None:
     told = {name: f"{elsewhere}/stolen/{name}" for name in ("status_url", "response_url", "cancel_url")}
     bench.fal.rules.add(Rule(on="submit", do=answer(200, {"request_id": "known-by-nobody", **told})))
     video = bench.main.create(model=f"fal/{MODEL}")
-    deadline = time.monotonic() + 10
-    while not bench.calls("fal", "status"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    at_least(1, lambda: bench.calls("fal", "status"))
     bench.main.http.post(f"/v1/videos/{video['id']}/cancel")
     assert bench.heard["xai"].requests == []
     assert all(headers["authorization"] == f"Key {fal.KEY}" for _, _, headers in bench.heard["fal"].requests)
