@@ -59,10 +59,12 @@ def main(work: Work) -> None:
     os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
 
 
-def serve(works: Mapping[str, Work]) -> None:
+def serve(works: Mapping[str, Work], rehearse: Callable[[], object] = lambda: None) -> None:
     """Be a fork server: for every connection that comes on stdin, fork a child which does the work that it names.
 
-    The server touches no file itself, so that no child can see what another's bytes have done. It ends with its parent.
+    Each `rehearse`s before it says that it is there: a fork takes its time to touch its memory for the first time.
+    The server touches no stranger's file, so that no child can see what another's bytes have done. It ends with its
+    parent.
     """
     signal.signal(signal.SIGCHLD, _bury)
     gc.freeze()  # a collection in a child would copy what they share
@@ -73,7 +75,7 @@ def serve(works: Mapping[str, Work]) -> None:
             os._exit(0)
         if os.fork() == 0:
             parent.close()
-            _be_forked(connections[0], works)
+            _be_forked(connections[0], works, rehearse)
         os.close(connections[0])
 
 
@@ -84,8 +86,9 @@ def _bury(*_: object) -> None:
             pass
 
 
-def _be_forked(connection: int, works: Mapping[str, Work]) -> None:
+def _be_forked(connection: int, works: Mapping[str, Work], rehearse: Callable[[], object]) -> None:
     try:
+        rehearse()
         for stream in (sys.stdin, sys.stdout):
             os.dup2(connection, stream.fileno())
         os.close(connection)

@@ -212,6 +212,18 @@ async def test_a_fork_is_there_before_the_work_comes_and_gone_with_the_server(
             await asyncio.sleep(0.01)
 
 
+async def test_each_fork_rehearses_before_it_is_there(child: Callable[[str], str], tmp_path: Path) -> None:
+    module = child("return {'rehearsed': sys.argv}")
+    rehearsing = SERVER.replace("}})", "}}, lambda: sys.argv.append('once'))").replace("import", "import sys, ", 1)
+    (tmp_path / "some_server.py").write_text(rehearsing.format(name=module))
+    server = children.ForkServer("some_server")
+    await running(server)
+    for _ in range(2):
+        done = await children.run(module, {}, server=server)
+        assert done["rehearsed"][1:] == ["once"]  # type: ignore[index]
+    await server.close()
+
+
 def test_a_killed_parent_leaves_no_fork_behind_that_was_made_ahead(child: Callable[[str], str], tmp_path: Path) -> None:
     (tmp_path / "some_server.py").write_text(SERVER.format(name=child("return {}")))
     program = f"""

@@ -1,12 +1,13 @@
 """The process that has loaded what it takes to look at videos and to draw their pictures, and forks for each.
 
-It does both once itself, to a film of ours: decoders and encoders build tables and link at their first use, which takes
-longer than the work on a short clip.
+It does both once itself, to a film of ours, for decoders and encoders build tables and link at their first use; and
+each fork looks at that film before a stranger's comes. Both take longer than the work on a short clip.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from app.child import serve
@@ -22,4 +23,5 @@ def warm_up() -> None:
 
 if __name__ == "__main__":
     warm_up()
-    serve({pictures_child.__name__: pictures_child.draw, video_child.__name__: video_child.inspect})
+    works = {pictures_child.__name__: pictures_child.draw, video_child.__name__: video_child.inspect}
+    serve(works, partial(video_child.facts_of, str(SAMPLE)))

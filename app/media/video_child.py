@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 def inspect(request: dict[str, Json], _tell: Callable[[dict[str, Json]], None]) -> dict[str, Json]:
     """Check the video at `path`."""
     limit_resources(int(str(request.get("cpu_seconds", CPU_SECONDS))))
-    with open_video(str(request["path"])) as video:
+    return facts_of(str(request["path"]))
+
+
+def facts_of(path: str) -> dict[str, Json]:
+    """Read the facts of the video at `path`."""
+    with open_video(path) as video:
         return public_facts(video, read_facts(video))
 
 
