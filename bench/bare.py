@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from app.cli.serve import listen, make_server
-from bench.processes import free_port, served
+from bench.processes import served
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

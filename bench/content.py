@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.processes import free_port, gateway, rss_mib, served
+from bench.processes import gateway, rss_mib, served
 from bench.results import Row, absent
 from bench.store import fill
 from bench.wrk import Target, in_turn
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from openai import OpenAI
 
-from bench.processes import called, family_seconds, free_port, gateway
+from bench.processes import called, family_seconds, gateway
 from bench.provider import provider
 from bench.results import Row
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.creates import BODY, PATHS
-from bench.processes import Served, bearer, free_port, gateway, served, upstream
+from bench.processes import Served, bearer, gateway, served, upstream
 from bench.reads import running
 from bench.results import Row, absent
 from bench.wrk import Target, in_turn
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

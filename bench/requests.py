@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from bench.processes import bearer, called, free_port, gateway
+from bench.processes import bearer, called, gateway
 from bench.provider import provider
 from bench.results import Row
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bench.processes import free_port
 from bench.start import installed_mib
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 BARE = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}

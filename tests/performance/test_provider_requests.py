@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from bench.processes import called, free_port, gateway
+from bench.processes import called, gateway
 from bench.provider import provider
+from tests.ports import free_port
 from tests.serving import PENDING
 
 if TYPE_CHECKING:
