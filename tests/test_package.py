@@ -56,6 +56,7 @@ def test_the_wheel_serves_from_an_environment_of_its_own(wheel: Path, tmp_path: 
 
 
 @pytest.mark.skipif("CI" not in os.environ, reason="downloads every pin; CI does")
+@pytest.mark.timeout(900)
 def test_the_dockerfile_builds_a_gateway_that_serves_and_is_healthy(tmp_path: Path) -> None:
     """Replays the Dockerfile's own lines in a folder: the build stage, then entry point, environment, health check."""
     build, final = (ROOT / "Dockerfile").read_text().replace("\\\n", "").split("\n\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
@@ -57,7 +58,7 @@ def look(system: System, provider: str) -> None:
 
 def owners(system: System) -> dict[str, str]:
     """Return which submission of ours owns what at the provider, as our own database has it."""
-    with sqlite3.connect(system.gateway.data_dir / "reelgate.sqlite3") as database:
+    with closing(sqlite3.connect(system.gateway.data_dir / "reelgate.sqlite3")) as database:
         rows = database.execute("select json_extract(operation, '$.id'), id from submissions where operation != ''")
         return dict(rows.fetchall())
 

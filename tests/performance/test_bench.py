@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -23,6 +25,7 @@ def test_an_unknown_row_is_refused_with_the_names_of_all() -> None:
     assert "no such rows: speed; there are reads, creates, lists" in done.stderr
 
 
+@pytest.mark.timeout(300)
 def test_it_prints_a_table_and_writes_the_same_rows_as_json(tmp_path: Path) -> None:
     found = tmp_path / "results" / "found.json"
     done = _bench("--only", "start", "--rounds", "1", "--json", str(found))
@@ -46,6 +49,6 @@ def _bench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
