@@ -68,7 +68,7 @@ async def _read(url: str, cdn: Mapping[str, bytes]) -> Given:
         raise LookupError("no such host")
     if parts.hostname not in _LOOPBACK:
         return Given(*_UNKNOWN)
-    async with httpx.AsyncClient(follow_redirects=True) as http:
+    async with httpx.AsyncClient(follow_redirects=True, timeout=60) as http:
         return _look((await http.get(url)).raise_for_status().content)
 
 

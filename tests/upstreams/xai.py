@@ -170,7 +170,7 @@ class FakeXai:
         await self.clock.until(video.ends)
         if not video.fails:
             film = await asyncio.to_thread(video.film)
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(timeout=60) as http:
                 # What the real one does when nobody takes the film is not known; this one gives up.
                 with suppress(httpx.TransportError):
                     await http.put(url, content=film, headers={"Content-Type": "video/mp4"})
