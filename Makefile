@@ -43,7 +43,7 @@ coverage: sdks ## Run the tests and measure what they cover, which takes a third
 provider-table: $(DEV) ## Write docs/provider-requests.md anew, by asking
 	$(BIN)/python -m tests.docs.provider_table
 
-pictures: $(DEV) ## Draw the pictures of the guide anew
+pictures: $(DEV) ## Draw the pictures of the guide anew, the dashboard's, too, where there is Chromium
 	$(BIN)/python -m tests.docs.pictures
 
 docs: $(DEV) ## Build the guide into site/, to be read without a network; a broken link is an error

@@ -1,16 +1,23 @@
-"""The drawn pictures of the guide show what the code does: each is drawn again here, and compared."""
+"""The pictures of the guide show what the code does: each is drawn again here, and what can be compared is."""
 
 from __future__ import annotations
 
 import inspect
+import io
 import re
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from PIL import Image
 
 from app.domain.jobs import LIVE, State
+from tests.docs import dashboard_pictures
 from tests.docs.pictures import DRAWN, IMAGES
 from tests.docs.states_picture import arrows, transitions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -18,6 +25,17 @@ def test_the_picture_is_what_the_code_does_now(name: str) -> None:
     drawn = DRAWN[name]()
     ET.fromstring(drawn)  # noqa: S314 - it is our own
     assert (IMAGES / name).read_text(encoding="utf-8") == drawn, "run `make pictures` and look at the difference"
+
+
+def test_the_dashboard_can_be_photographed_as_it_stands_in_the_guide(tmp_path: Path) -> None:
+    assert {path.name for path in IMAGES.glob("dashboard-*")} == set(dashboard_pictures.PICTURES)
+    try:
+        taken = dict(dashboard_pictures.draw(tmp_path))
+    except LookupError as error:
+        pytest.skip(str(error))
+    for name, photograph in taken.items():
+        with Image.open(io.BytesIO(photograph)) as now, Image.open(IMAGES / name) as shown:
+            assert (now.format, now.size) == (shown.format, shown.size), f"{name}: run `make pictures` and look at it"
 
 
 def test_every_function_of_the_state_machine_says_truly_where_it_moves_to() -> None:
