@@ -21,7 +21,7 @@ help: ## Show this list
 serve: $(RUN) ## Run the gateway on http://127.0.0.1:8000; sets everything up the first time
 	@exec $(BIN)/reelgate serve $(ARGS)
 
-demo-providers: $(DEV) ## Run the gateway against fake fal, AI/ML API and xAI, to watch what would happen
+demo-providers: $(RUN) ## Run the gateway against fake fal, AI/ML API and xAI, to watch what would happen
 	@exec $(BIN)/python -m tests.upstreams --serve $(ARGS)
 
 install: $(RUN) ## Set up .venv with what the gateway needs to run

@@ -8,8 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from nacl.signing import SigningKey
 
 if TYPE_CHECKING:
     from tests.upstreams.behaviour import Do
@@ -36,24 +35,23 @@ class Caller:
 
     def __init__(self, clock: Clock, backoff: float, until: float) -> None:
         self._clock, self._backoff, self._until = clock, backoff, until
-        self._key = Ed25519PrivateKey.generate()
+        self._key = SigningKey.generate()
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JWK set."""
-        raw = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        x = base64.urlsafe_b64encode(self._key.verify_key.encode()).rstrip(b"=").decode()
         return {"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "fake-1", "x": x}]}
 
     def sign(self, request_id: str, raw: bytes, *, forged: bool = False) -> dict[str, str]:
         """Return the signature headers of a body; `forged`: by a key that is not in the set."""
-        key = Ed25519PrivateKey.generate() if forged else self._key
+        key = SigningKey.generate() if forged else self._key
         moment = str(int(self._clock.now()))
         message = "\n".join([request_id, _USER, moment, hashlib.sha256(raw).hexdigest()])
         return {
             "X-Fal-Webhook-Request-Id": request_id,
             "X-Fal-Webhook-User-Id": _USER,
             "X-Fal-Webhook-Timestamp": moment,
-            "X-Fal-Webhook-Signature": key.sign(message.encode()).hex(),
+            "X-Fal-Webhook-Signature": key.sign(message.encode()).signature.hex(),
         }
 
     async def deliver(self, job: Job, trouble: Do | None) -> None:

@@ -83,6 +83,30 @@ def test_what_it_says_can_be_typed_as_it_stands_and_a_kill_leaves_nothing(tmp_pa
             httpx.get(f"{running.url}/healthz")
 
 
+WITHOUT = """
+import sys
+from importlib.metadata import packages_distributions
+
+absent = {line.partition("==")[0] for line in open("requirements-dev.lock")}
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if absent & set(packages.get(name, ())):
+            raise ModuleNotFoundError(name)
+
+packages = packages_distributions()
+sys.meta_path.insert(0, Absent())
+import tests.upstreams.__main__
+"""
+
+
+def test_it_needs_nothing_beyond_what_the_gateway_itself_needs() -> None:
+    made = subprocess.run(["make", "-nB", "demo-providers"], cwd=_ROOT, capture_output=True, text=True, check=True)
+    assert "requirements.lock" in made.stdout
+    assert "requirements-dev.lock" not in made.stdout
+    subprocess.run([sys.executable, "-c", WITHOUT], cwd=_ROOT, check=True, timeout=60)
+
+
 def test_a_gateway_that_cannot_start_ends_the_demo_with_its_status() -> None:
     with shown() as running:
         port = httpx.URL(running.url).port
