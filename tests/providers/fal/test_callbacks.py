@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nacl.signing import SigningKey
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -92,7 +92,7 @@ async def test_the_key_set_is_fetched_for_strangers_but_not_for_each(moved: Benc
     ahead = 0.0
     async with bench.provider(clock=lambda: time.time() + ahead) as fal:
         await fal.verify_callback(bench.fake.caller.sign("r-1", BODY), BODY)
-        bench.fake.caller._key = Ed25519PrivateKey.generate()  # noqa: SLF001 - fal changes its key
+        bench.fake.caller._key = SigningKey.generate()  # noqa: SLF001 - fal changes its key
         changed = bench.fake.caller.sign("r-1", BODY)
         with pytest.raises(Rejected):  # asked a moment ago
             await fal.verify_callback(changed, BODY)
