@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -54,16 +56,26 @@ def ran(*command: str, **env: str) -> dict[str, Any]:
     return seen
 
 
-def install(what: str, *command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def install(what: str, place: Path, *command: str) -> None:
+    """Install it where it is not there, one worker of the tests after the other."""
+    folder = os.open(CLIENTS, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if place.is_dir():
+            return
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        os.close(folder)
     if done.returncode:
         pytest.skip(f"{what} cannot be installed here: {done.stderr[-200:]}")
 
 
 @pytest.fixture(scope="module")
 def python(fake: tuple[FakeFal, str], picture: str) -> dict[str, Any]:
-    if find_spec("fal_client") is None and not TARGET.is_dir():
-        install(PYTHON_CLIENT, sys.executable, "-m", "pip", "install", "-q", "--target", str(TARGET), PYTHON_CLIENT)
+    if find_spec("fal_client") is None:
+        install(
+            PYTHON_CLIENT, TARGET, sys.executable, "-m", "pip", "install", "-q", "--target", str(TARGET), PYTHON_CLIENT
+        )
     return ran(sys.executable, str(CLIENTS / "fal_program.py"), fake[1], KEY, picture, PYTHONPATH=str(TARGET))
 
 
@@ -71,8 +83,8 @@ def python(fake: tuple[FakeFal, str], picture: str) -> dict[str, Any]:
 def node(fake: tuple[FakeFal, str], picture: str) -> dict[str, Any]:
     if shutil.which("npm") is None:
         pytest.skip("npm is not here")
-    if not (CLIENTS / "node_modules" / "@fal-ai" / "client").is_dir():
-        install("@fal-ai/client", "npm", "install", "--no-package-lock", "--no-audit", "--prefix", str(CLIENTS))
+    package = CLIENTS / "node_modules" / "@fal-ai" / "client"
+    install("@fal-ai/client", package, "npm", "install", "--no-package-lock", "--no-audit", "--prefix", str(CLIENTS))
     return ran("node", str(CLIENTS / "fal_program.mjs"), fake[1], KEY, picture)
 
 
