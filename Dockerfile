@@ -11,7 +11,7 @@ RUN /opt/reelgate/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.11-slim
 COPY --from=build /opt/reelgate /opt/reelgate
-RUN useradd --uid 10001 --no-create-home reelgate && install --directory --owner reelgate --group reelgate /data
+RUN useradd --uid 10001 --no-create-home reelgate && install --directory --mode 0700 --owner reelgate --group reelgate /data
 ENV PATH=/opt/reelgate/bin:$PATH PYTHONUNBUFFERED=1
 ENV REELGATE_HOST=0.0.0.0 REELGATE_PORT=8000 REELGATE_DATA_DIR=/data
 USER 10001:10001

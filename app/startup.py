@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 Role: TypeAlias = Literal["all", "api", "worker"]  # what a process does of the gateway's work
 
+_OWNERS = 0o700  # what nobody but its owner may look into
 _OLD_SECONDS = 24 * 3600.0  # what a process left in a folder that others use, too, is nobody's by then
 
 
@@ -233,17 +235,19 @@ def check_access(settings: Settings, *, guarded: bool) -> None:
 def lock(settings: Settings) -> Iterator[None]:
     """Make the data folder and, where SQLite is in it, hold it alone: SQLite has one writer.
 
+    The folder, and whatever this process makes meanwhile, is for its own user only: there are secrets in it.
     Raises StartupError when the folder cannot be used, BusyError when another process has it.
     """
     path = settings.lock_file
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")  # what the holder says in it must stay
+        path.parent.mkdir(_OWNERS, parents=True, exist_ok=True)
+        with _private():
+            file = path.open("a")  # what the holder says in it must stay
     except OSError as error:
         raise StartupError(
             f"The data folder {path.parent} cannot be used: {error.strerror}. Choose another by REELGATE_DATA_DIR."
         ) from error
-    with file:
+    with file, _private():
         if settings.database_url is not None:
             yield
             return
@@ -259,6 +263,16 @@ def lock(settings: Settings) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """Make files and folders for nobody but this user until the block ends."""
+    before = os.umask(0o777 & ~_OWNERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def input_links(public_url: str | None, links: Links) -> Callable[[str], str] | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -54,11 +56,12 @@ _WITHOUT = {  # what a provider does where it cannot reach the gateway
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found out about one thing."""
+    """What was found out about one thing; a warning is no failure, and should be mended all the same."""
 
     name: str
     ok: bool
     message: str
+    warning: bool = False
 
 
 def examine(settings: CommandSettings) -> list[Finding]:
@@ -77,10 +80,11 @@ def examine(settings: CommandSettings) -> list[Finding]:
     return [*found, *providers.values(), public_url]
 
 
-def _say(name: str, problem: str | None, fact: str) -> Finding:
-    found = Finding(name, problem is None, fact if problem is None else problem)
+def _say(name: str, problem: str | None, fact: str, warning: str | None = None) -> Finding:
+    found = Finding(name, problem is None, problem or warning or fact, problem is None and warning is not None)
     if not speaks_json():
         mark = "[green]ok  [/green]" if found.ok else "[red]FAIL[/red]"
+        mark = "[yellow]warn[/yellow]" if found.warning else mark
         out.print(f"{mark} {name:<10} {escape(plain(found.message))}")
     return found
 
@@ -98,7 +102,18 @@ def _data_dir(settings: Settings) -> Finding:
         return _say("data", f"{folder} is not a writable folder; set REELGATE_DATA_DIR", "")
     free = shutil.disk_usage(existing).free / (1 << 30)
     problem = None if free > _FREE_GIB else f"only {free:.1f} GiB free in {folder}"
-    return _say("data", problem, f"{folder}, {free:.0f} GiB free")
+    return _say("data", problem, f"{folder}, {free:.0f} GiB free", _exposed(settings, folder))
+
+
+def _exposed(settings: Settings, folder: Path) -> str | None:
+    """Say what to do about a data folder that holds secrets or videos and that other users may look into."""
+    if not folder.exists() or (settings.database_url and settings.media_url):
+        return None
+    if not folder.stat().st_mode & stat.S_IRWXO:
+        return None
+    open_files = [path.name for path in folder.glob("reelgate.sqlite3*") if path.stat().st_mode & stat.S_IRWXO]
+    what = f", and {', '.join(sorted(open_files))} with its secrets read" if open_files else ""
+    return f"every user of this machine may look into {folder}{what}: chmod -R o-rwx {shlex.quote(str(folder))}"
 
 
 def _served(settings: Settings, url: str) -> list[Finding]:
