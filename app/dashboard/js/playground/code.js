@@ -17,24 +17,29 @@ function curl({ path, body }, base) {
   ].join("\n");
 }
 
+// `known` are the SDK's own arguments, `demanded` those that it wants in any case; the rest goes into extra_body, as a
+// video named by its id does, which the SDK itself takes for a file that is none.
 const PYTHON_CALLS = {
-  create: { method: "create", known: ["prompt", "model", "seconds", "size"] },
-  edit: { method: "edit", known: ["prompt", "video"] },
-  extend: { method: "extend", known: ["prompt", "seconds", "video"] },
-  remix: { method: "remix", known: ["prompt"] },
+  create: { known: ["prompt", "model", "seconds", "size"], demanded: [] },
+  edit: { known: ["prompt"], demanded: ["video"] },
+  extend: { known: ["prompt", "seconds"], demanded: ["seconds", "video"] },
+  remix: { known: ["prompt"], demanded: [] },
 };
 
 function python({ path, body }, base) {
-  const { method, known } = PYTHON_CALLS[kind(path)];
+  const method = kind(path);
+  const { known, demanded } = PYTHON_CALLS[method];
   const named = Object.entries(body).filter(([name]) => known.includes(name));
   const extra = Object.fromEntries(Object.entries(body).filter(([name]) => !known.includes(name)));
+  const omitted = demanded.filter((name) => !named.some(([each]) => each === name));
   const lines = [
     ...(method === "remix" ? [JSON.stringify(clip(path))] : []),
     ...named.map(([name, value]) => `${name}=${literal(value)}`),
+    ...omitted.map((name) => `${name}=omit`),
     ...(Object.keys(extra).length ? [`extra_body=${literal(extra)}`] : []),
   ];
   return [
-    "from openai import OpenAI",
+    `from openai import OpenAI${omitted.length ? ", omit" : ""}`,
     "",
     `client = OpenAI(base_url=${literal(base)}, api_key=${literal(KEY)})`,
     `video = client.videos.${method}(`,
