@@ -19,6 +19,14 @@ export function estimatePanel(state, signal) {
   let asking = new AbortController();
   let asked = "";
 
+  // Where the request itself was refused, that is said there; the next change asks anew.
+  panel.retract = () => {
+    clearTimeout(timer);
+    asking.abort();
+    asked = "";
+    panel.hidden = panel.classList.contains("empty");
+  };
+
   signal.addEventListener("abort", () => {
     clearTimeout(timer);
     asking.abort();
@@ -47,6 +55,7 @@ export function estimatePanel(state, signal) {
   }
 
   function show({ answer = null, text = "", problem = "" }) {
+    panel.hidden = false;
     replace(frame, answer ? shape(answer.size, 96) : null);
     panel.classList.toggle("empty", !answer);
     replace(price, answer ? total(answer) : "");

@@ -114,13 +114,14 @@ function sizeField(state) {
     autocomplete: "off",
     spellcheck: "false",
     placeholder: "as above",
-    onchange: () => state.set({ size: input.value.trim() }),
+    oninput: () => state.set({ size: input.value.trim() }),
+    onblur: () => (input.value = state.get().size),
   });
   const field = h("div", { class: "field" }, h("label", { for: "size" }, "Exact size"), input, known);
   field.show = (spec, now) => {
     field.hidden = !takes(now.model, now.mode, "size") || !spec.aspect_ratios.length;
     replace(known, [...new Set(spec.sizes)].map((value) => h("option", { value })));
-    input.value = now.size;
+    if (document.activeElement !== input) input.value = now.size; // what is being typed stays as it is typed
   };
   return field;
 }
@@ -155,12 +156,13 @@ function numberField(state) {
     type: "number",
     min: "1",
     max: "10",
-    onchange: () => state.set({ n: Math.min(10, Math.max(1, Math.round(Number(input.value)) || 1)) }),
+    oninput: () => state.set({ n: Math.min(10, Math.max(1, Math.round(Number(input.value)) || 1)) }),
+    onblur: () => (input.value = String(state.get().n)),
   });
   const field = h("div", { class: "field" }, h("label", { for: "n" }, "How many"), input);
   field.show = (taken, chosen) => {
     field.hidden = !taken;
-    input.value = String(chosen);
+    if (document.activeElement !== input) input.value = String(chosen);
   };
   return field;
 }

@@ -27,16 +27,18 @@ async function fill(body, where, signal) {
   const state = createState(await begin(where.query, models));
   const results = resultList(signal);
   const problem = h("p", { class: "error", role: "alert" });
+  const estimate = estimatePanel(state, signal);
   const button = h("button", { class: "primary", type: "submit", disabled: !mayWrite() }, "Make video");
   const form = h(
     "form",
     { class: "card form", "aria-label": "What to make", novalidate: true, onsubmit: (event) => submit(event) },
     fields(state, models, choose),
-    estimatePanel(state, signal),
+    estimate,
     problem,
     h("div", { class: "row end" }, mayWrite() ? null : h("span", { class: "hint" }, "This key may only read."), button),
   );
   replace(body, h("div", { class: "columns" }, form, h("div", { class: "side" }, results.element, codePanel(state))));
+  state.listen(() => (problem.textContent = ""));
 
   async function choose(id) {
     try {
@@ -62,6 +64,7 @@ async function fill(body, where, signal) {
       announce("The video is queued.");
     } catch (error) {
       problem.textContent = reason(error);
+      estimate.retract();
     } finally {
       button.disabled = false;
     }
