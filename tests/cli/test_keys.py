@@ -79,7 +79,7 @@ def test_a_first_key_that_cannot_manage_keys_is_refused_and_the_gateway_stays_op
 ) -> None:
     with served(tmp_path) as gateway:
         online = run("keys", "create", "laptop")
-        assert httpx.get(f"{gateway.url}/v1/keys").json()["data"] == []
+        assert httpx.get(f"{gateway.url}/v1/keys", timeout=60).json()["data"] == []
     offline = run("keys", "create", "laptop", "--role", "reader")
     for refused in (online, offline):
         assert (refused.exit_code, refused.stdout) == (1, "")

@@ -33,7 +33,7 @@ def test_it_says_where_it_listens_and_what_to_paste(tmp_path: Path) -> None:
         assert f"dashboard  {gateway.url}\n" in gateway.greeting
         assert '  reelgate generate "a lighthouse in a storm" -o storm.mp4\n' in gateway.greeting
         assert "curl -s" in gateway.greeting
-        assert httpx.get(f"{gateway.url}/readyz").json()["status"] == "ok"
+        assert httpx.get(f"{gateway.url}/readyz", timeout=60).json()["status"] == "ok"
 
 
 def test_in_a_folder_of_its_own_it_says_by_which_address_to_find_it(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_in_a_folder_of_its_own_it_says_by_which_address_to_find_it(tmp_path: Pa
 def test_it_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
     with served(tmp_path) as gateway:
         gateway.process.send_signal(signal.SIGTERM)
-        assert gateway.process.wait(timeout=20) == 0
+        assert gateway.process.wait(timeout=60) == 0
 
 
 def test_no_part_of_an_answer_waits_until_the_client_has_acknowledged_another() -> None:
@@ -153,8 +153,9 @@ def test_an_address_that_is_not_of_this_machine_is_named_with_its_setting(tmp_pa
 def test_an_admin_key_guards_the_gateway_unless_auth_is_off(tmp_path: Path, auth: str, status: int) -> None:
     key = "a-long-enough-admin-key-for-tests"
     with served(tmp_path, REELGATE_ADMIN_KEY=key, REELGATE_AUTH=auth) as gateway:
-        assert httpx.get(f"{gateway.url}/v1/videos").status_code == status
-        assert httpx.get(f"{gateway.url}/v1/keys", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+        assert httpx.get(f"{gateway.url}/v1/videos", timeout=60).status_code == status
+        admin = {"Authorization": f"Bearer {key}"}
+        assert httpx.get(f"{gateway.url}/v1/keys", headers=admin, timeout=60).status_code == 200
 
 
 def test_the_help_teaches_every_command(run: Run) -> None:

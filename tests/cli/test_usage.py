@@ -58,5 +58,5 @@ def test_the_balance_says_what_may_still_be_spent(run: Run, tmp_path: Path, monk
         lines = run("balance").stdout.splitlines()
         assert lines[0] == "available  $25"
         assert lines[3].startswith("budget     $25 per month, until 20")
-        answer = httpx.get(f"{gateway.url}/v1/balance", headers={"Authorization": f"Bearer {key}"}).json()
+        answer = httpx.get(f"{gateway.url}/v1/balance", headers={"Authorization": f"Bearer {key}"}, timeout=60).json()
         assert json.loads(run("balance", "--json").stdout) == answer

@@ -62,7 +62,7 @@ def doomed(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 def test_a_gateway_killed_before_it_could_tell_tells_after_its_restart(tmp_path: Path) -> None:
     with receiving() as receiver:
         with doomed(tmp_path) as (process, url):
-            video = httpx.post(f"{url}/v1/videos", json={**BODY, "webhook_url": receiver.url()}).json()
+            video = httpx.post(f"{url}/v1/videos", json={**BODY, "webhook_url": receiver.url()}, timeout=60).json()
             assert process.wait(60) == -signal.SIGKILL
         assert receiver.got == []
         with closing(sqlite3.connect(tmp_path / "data/reelgate.sqlite3")) as database:
@@ -76,15 +76,15 @@ def test_a_gateway_killed_while_it_tells_tells_again_under_the_same_id(tmp_path:
     with receiving() as receiver:
         receiver.answer = HANG
         with served(tmp_path, **OPEN) as gateway:
-            httpx.post(f"{gateway.url}/v1/videos", json={**BODY, "webhook_url": receiver.url()})
+            httpx.post(f"{gateway.url}/v1/videos", json={**BODY, "webhook_url": receiver.url()}, timeout=60)
             receiver.wait(1)
             gateway.process.send_signal(signal.SIGKILL)
-            gateway.process.wait(10)
+            gateway.process.wait(60)
         receiver.answer = status(200)
         with served(tmp_path, **OPEN) as gateway:
             receiver.wait(2)
             page = {"status": "delivered"}
             log = f"{gateway.url}/v1/webhook_deliveries"
-            wait_until(lambda: httpx.get(log, params=page).json()["data"], "delivery")
+            wait_until(lambda: httpx.get(log, params=page, timeout=60).json()["data"], "delivery")
     assert len(receiver.got) == 2
     assert len(set(receiver.ids)) == 1

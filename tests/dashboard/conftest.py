@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.serving import Running
 
-expect.set_options(timeout=20_000)  # what a page shows of itself within seconds takes longer where others work, too
+expect.set_options(timeout=30_000)  # what a page shows of itself within seconds takes longer where others work, too
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("no Chromium is installed")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium)
+        running = playwright.chromium.launch(executable_path=chromium, timeout=100_000)
         yield running
         running.close()
 

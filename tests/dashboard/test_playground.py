@@ -64,7 +64,7 @@ def test_words_become_a_clip_that_plays_and_is_among_the_videos(playground: Visi
     page = playground.page
     playground.describe("a red kite over a harbour <b>&amp;</b>")
     playground.choose("Shape", "9:16")
-    assert f"480 {TIMES} 854 · 1 s" in playground.wait_for_price()
+    expect(page.get_by_label("Price and warnings")).to_contain_text(f"480 {TIMES} 854 · 1 s")
     page.get_by_label("Exact size").fill("1920x1080")
     page.get_by_label("Exact size").blur()
     expect(page.get_by_label("Price and warnings")).to_contain_text("size 1920x1080 is not offered by this model")

@@ -70,7 +70,7 @@ def test_a_refused_form_does_not_repeat_the_key(visit: httpx.Client) -> None:
 
 def test_the_cookie_alone_is_good_for_nothing(guarded: Running, visit: httpx.Client) -> None:
     sign_in(visit)
-    with httpx.Client(base_url=guarded.url, cookies=visit.cookies) as elsewhere:
+    with httpx.Client(base_url=guarded.url, cookies=visit.cookies, timeout=60) as elsewhere:
         for method, path in (("GET", "/v1/videos"), ("POST", "/v1/videos"), ("DELETE", "/v1/videos/video_1")):
             assert code(elsewhere.request(method, path)) == (401, "missing_api_key")
         for value in ("0", "", "true"):
@@ -85,7 +85,7 @@ def test_what_changes_something_must_come_from_our_own_page(
 ) -> None:
     sign_in(visit)
     headers = OWN if origin is None else {**OWN, "origin": origin}
-    with httpx.Client(base_url=guarded.url, cookies=visit.cookies, headers=headers) as elsewhere:
+    with httpx.Client(base_url=guarded.url, cookies=visit.cookies, headers=headers, timeout=60) as elsewhere:
         assert code(elsewhere.post("/v1/videos", json={"prompt": "paid by somebody else"})) == (401, "missing_api_key")
         assert code(elsewhere.delete("/session")) == (403, "permission_denied")
         assert code(sign_in(elsewhere)) == (403, "permission_denied")
@@ -115,7 +115,7 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(guarded: Running, 
     answer = visit.delete("/session")
     assert answer.json() == {"object": "session", "signed_in": False}
     assert dict(visit.cookies) == {}
-    with httpx.Client(base_url=guarded.url, cookies=stolen, headers=OWN) as thief:
+    with httpx.Client(base_url=guarded.url, cookies=stolen, headers=OWN, timeout=60) as thief:
         assert code(thief.get("/v1/videos")) == (401, "invalid_api_key")
         assert thief.get("/session").json()["signed_in"] is False
 

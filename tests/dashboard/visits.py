@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 ADMIN_KEY = "an-admin-key-of-the-dashboard-tests"
 OWN = {"x-reelgate-session": "1"}
+# What is told for some seconds (a toast, "Copied") stays for a minute: where much else goes on, it is looked at late.
+_LINGER = """(() => {
+  const later = window.setTimeout;
+  const lingering = [2000, 6000];
+  window.setTimeout = (work, ms, ...more) => later(work, lingering.includes(ms) ? 60000 : ms, ...more);
+})()"""
 
 
 def visitor(gateway: Running, origin: str | None = None) -> httpx.Client:
@@ -46,7 +52,7 @@ class Visit:
     def begin(cls, browser: Browser, gateway: Running, **options: object) -> Visit:
         """Open a page of its own, with nothing kept from others."""
         context: BrowserContext = browser.new_context(base_url=gateway.url, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         visit = cls(context.new_page(), gateway.url)
         visit.page.on("console", visit._hear)
         visit.page.on("pageerror", lambda error: visit.complaints.append(f"error: {error}"))
@@ -54,6 +60,7 @@ class Visit:
         visit.page.add_init_script(
             "addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective}`))"
         )
+        visit.page.add_init_script(_LINGER)
         return visit
 
     def _hear(self, message: ConsoleMessage) -> None:
@@ -134,7 +141,7 @@ def plays(video: Locator) -> bool:
             """async (video) => {
               video.muted = true;
               await video.play();
-              const deadline = performance.now() + 10000;
+              const deadline = performance.now() + 30000;
               while (video.currentTime === 0 && performance.now() < deadline) await new Promise(requestAnimationFrame);
               return video.currentTime > 0 && video.videoWidth > 0;
             }"""

@@ -148,7 +148,7 @@ def test_the_example_for_operators_runs_on_a_gateway_of_its_own(
 def test_the_polling_loop_ends_with_a_link_that_needs_no_key(gateway: Running, tmp_path: Path) -> None:
     *_, status, url = run(LOOP, gateway, tmp_path).splitlines()
     assert status == "Status: completed"
-    assert httpx.get(url).content[4:8] == b"ftyp"
+    assert httpx.get(url, timeout=60).content[4:8] == b"ftyp"
 
 
 def test_the_readme_has_an_example_in_every_language() -> None:

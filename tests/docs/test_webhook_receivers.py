@@ -41,7 +41,7 @@ def command(language: str, folder: Path) -> list[str]:
 
 def listens(url: str) -> bool:
     try:
-        httpx.post(url, content=b"{}")
+        httpx.post(url, content=b"{}", timeout=60)
     except httpx.TransportError:
         return False
     return True
@@ -68,7 +68,7 @@ def test_the_sample_takes_what_the_gateway_signs_and_nothing_else(
     try:
         wait_until(lambda: listens(url), "receiver")
         forged = {"webhook-id": "evt_1", "webhook-timestamp": "1790000000", "webhook-signature": "v1,bm9uZQ=="}
-        assert httpx.post(url, content=b'{"type": "video.completed"}', headers=forged).status_code == 400
+        assert httpx.post(url, content=b'{"type": "video.completed"}', headers=forged, timeout=60).status_code == 400
         video = gateway.finished()
         log = f"/v1/webhook_endpoints/{endpoint['id']}/deliveries"
         wait_until(lambda: gateway.http.get(log, params={"status": "delivered"}).json()["data"], "delivery")
@@ -77,7 +77,7 @@ def test_the_sample_takes_what_the_gateway_signs_and_nothing_else(
         wait_until(lambda: len(gateway.http.get(log).json()["data"][0]["attempts"]) == 2, "second delivery")
     finally:
         sample.terminate()
-        sample.wait(10)
+        sample.wait(60)
     assert heard.read_text() == f"video.completed {video['id']}\n", "and one that comes twice is told once"
 
 
@@ -109,7 +109,7 @@ def test_the_page_can_be_followed_from_top_to_bottom_on_ones_own_machine(
         wait_until(lambda: heard.read_text().count("\n") == 2, "event")
     finally:
         os.killpg(following.pid, signal.SIGTERM)  # the receiver outlives the shell that started it
-        following.wait(10)
+        following.wait(60)
     video_id, event = heard.read_text().splitlines()
     assert event == f"video.completed {video_id}"
 
