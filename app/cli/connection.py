@@ -121,22 +121,22 @@ def read(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
         fail(f"{answer.request.url} is no gateway: its answer is not JSON", code="not_a_gateway", status=UNREACHABLE)
 
 
-def check(answer: httpx.Response) -> httpx.Response:
-    """End the command with the gateway's own words when it refused."""
+def check(answer: httpx.Response, video_id: str | None = None) -> httpx.Response:
+    """End the command with the gateway's own words when it refused; a video that is there anyway is named."""
     if not answer.is_success:
-        _refused(answer)
+        _refused(answer, video_id)
     return answer
 
 
-def _refused(answer: httpx.Response) -> NoReturn:
+def _refused(answer: httpx.Response, video_id: str | None) -> NoReturn:
     try:
         error = answer.json()["error"]
         message, code = str(error["message"]), str(error["code"])
     except (ValueError, KeyError, TypeError):
         said = f"{answer.request.url} answered {answer.status_code}, which is not Reelgate's way of refusing"
-        fail(said, code="not_a_gateway", status=UNREACHABLE)
+        fail(said, code="not_a_gateway", status=UNREACHABLE, video_id=video_id)
     unknown = answer.status_code == 401  # noqa: PLR2004 - HTTP's own number
-    fail(f"{message} ({code}){' Set REELGATE_API_KEY.' if unknown else ''}", error=error)
+    fail(f"{message} ({code}){' Set REELGATE_API_KEY.' if unknown else ''}", error=error, video_id=video_id)
 
 
 def refuse(error: StartupError) -> NoReturn:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.connection import ask
-from app.cli.terminal import UNREACHABLE, err, fail
+from app.cli.again import AwayError, present
+from app.cli.connection import check, read
+from app.cli.terminal import UNREACHABLE, err, fail, note
 from app.program import program
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 _HOLD_SECONDS = 1.0  # for which an answer is held: bars move so often, and the end is told at once
+_LIVE = ("queued", "in_progress")
 _PATIENCE = 30.0  # seconds for which a gateway may be away, which is what a restart takes
 
 
@@ -39,22 +41,40 @@ def follow(http: httpx.Client, video: dict[str, Any]) -> dict[str, Any]:
 
 def _states(http: httpx.Client, video: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give the video as it is now and after each change, until it has ended."""
+    yield video
+    heard, away = time.monotonic(), False
+    while video["status"] in _LIVE:
+        asked, pause = time.monotonic(), 0.0
+        try:
+            video = _look(http, video["id"])
+            heard, away = time.monotonic(), False
+            yield video
+        except AwayError as error:
+            if time.monotonic() - heard > _PATIENCE:
+                _give_up(video, str(error))
+            if not away:
+                note(f"the gateway does not answer ({error}); trying on")
+            away, pause = True, error.pause
+        if video["status"] in _LIVE:
+            time.sleep(max(0.0, pause, asked + _HOLD_SECONDS - time.monotonic()))
+
+
+def _look(http: httpx.Client, video_id: str) -> dict[str, Any]:
+    """Return the video as soon as it changes, or a moment later. Raises AwayError."""
     import httpx
 
-    yield video
-    heard = time.monotonic()
-    while video["status"] in ("queued", "in_progress"):
-        asked = time.monotonic()
-        try:
-            video = ask(http, "GET", f"/v1/videos/{video['id']}", params={"wait": _HOLD_SECONDS})
-            heard = time.monotonic()
-            yield video
-        except httpx.TransportError as error:
-            if time.monotonic() - heard > _PATIENCE:
-                lost = f"the gateway is gone ({error or type(error).__name__}); the video may go on without it"
-                fail(f"{lost}: {come_back(video)}", code="gateway_unreachable", status=UNREACHABLE)
-        if video["status"] in ("queued", "in_progress"):
-            time.sleep(max(0.0, asked + _HOLD_SECONDS - time.monotonic()))
+    try:
+        answer = present(http.get(f"/v1/videos/{video_id}", params={"wait": _HOLD_SECONDS}))
+    except httpx.TransportError as error:
+        raise AwayError(str(error) or type(error).__name__) from error
+    video: dict[str, Any] = read(check(answer, video_id))
+    return video
+
+
+def _give_up(video: dict[str, Any], reason: str) -> NoReturn:
+    """End with another status than a failed video has: whoever orders it anew pays for it twice."""
+    lost = f"the gateway did not answer for {_PATIENCE:g} s ({reason}); the video goes on: {come_back(video)}"
+    fail(lost, code="gateway_unreachable", status=UNREACHABLE, video_id=video["id"])
 
 
 def come_back(video: dict[str, Any], base_url: str | None = None) -> str:

@@ -172,14 +172,14 @@ def _interrupted(
         cancel = interactive() and typer.confirm("\nCancel the video? Otherwise it goes on.", err=True)
     except typer.Abort:
         err.print()
-    video = ask(http, "POST", f"{path}/cancel") if cancel else ask(http, "GET", path)
-    if as_json:
-        print_json(video)
     if cancel:
+        ask(http, "POST", f"{path}/cancel")
         err.print("cancelled")
     else:
         when = "it goes on" if goes_on else f"it goes on when a gateway runs here again (`{program()} serve`)"
-        err.print(f"{when}: {come_back(video, base_url)}", markup=False)
+        err.print(f"{when}: {come_back(made, base_url)}", markup=False)
+        if as_json:
+            print_json(ask(http, "GET", path))
     raise typer.Exit(INTERRUPTED)
 
 

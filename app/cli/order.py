@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.again import pause_of, said
 from app.cli.connection import check, read
 from app.cli.terminal import INTERRUPTED, UNREACHABLE, fail, note
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import httpx
 
 _TRIES = 4
-_LONGEST_WAIT = 60.0  # seconds; a minute is what requests per minute are counted by
 _STOP = "x-should-retry"
 _AGAIN = frozenset({429, 500, 502, 503, 504})  # with an idempotency key, nothing is paid twice by that
 
@@ -61,7 +61,7 @@ class Order:
                 answer = self._once(http, dry_run=dry_run)
                 if answer.status_code not in _AGAIN or number == _TRIES or answer.headers.get(_STOP) == "false":
                     return answer
-                pause, reason = _pause(answer, pause), _said(answer)
+                pause, reason = pause_of(answer, pause), said(answer)
             except httpx.TransportError as error:
                 if number == 1 and isinstance(error, httpx.ConnectError):
                     raise  # nothing has left
@@ -122,16 +122,3 @@ def _leaves(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
 
 def _text(leaf: object) -> str:
     return leaf if isinstance(leaf, str) else json.dumps(leaf)
-
-
-def _pause(answer: httpx.Response, otherwise: float) -> float:
-    """Read for how many seconds to wait; a proxy may name a date instead."""
-    told = answer.headers.get("retry-after", "")
-    return min(float(told), _LONGEST_WAIT) if told.isdecimal() else otherwise
-
-
-def _said(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"The gateway answered {answer.status_code}."

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from app.cli.again import AwayError, present
 from app.cli.connection import check
-from app.cli.terminal import err, fail, out, plain, speaks_json
+from app.cli.terminal import UNREACHABLE, err, fail, out, plain, speaks_json
 from app.program import program
 
 if TYPE_CHECKING:
@@ -65,11 +66,14 @@ def save(
             err.print(f"[red]{escape(plain(what))}[/red]")
             continue
         path = target.with_stem(f"{target.stem}-{entry['index']}") if several else target
+        there = f"the gateway has it: `{program()} videos download {video['id']}`"
         try:
             size = _write(http, video["id"], {"index": entry["index"], "variant": variant}, path)
         except OSError as error:
-            there = f"the gateway has it: `{program()} videos download {video['id']}`"
-            fail(f"cannot write {path}: {error.strerror}; {there}", code="cannot_write")
+            fail(f"cannot write {path}: {error.strerror}; {there}", code="cannot_write", video_id=video["id"])
+        except AwayError as error:
+            lost = f"{path} was not sent ({error}); {there}"
+            fail(lost, code="gateway_unreachable", status=UNREACHABLE, video_id=video["id"])
         saved.append({"index": entry["index"], "path": str(path), "size_bytes": size})
         if not speaks_json():
             facts = f"{entry['width']}x{entry['height']}, {entry['duration']:.2f} s, " if variant == "video" else ""
@@ -78,18 +82,25 @@ def save(
 
 
 def _write(http: httpx.Client, video_id: str, query: dict[str, Any], path: Path) -> int:
-    """Write the content of an output and return its size in bytes; what is there stays until all has come."""
+    """Write the content of an output and return its size in bytes; what is there stays until all has come.
+
+    Raises OSError, and AwayError.
+    """
+    import httpx
+
     part, url = _part(path), f"/v1/videos/{video_id}/content"
     try:
         with http.stream("GET", url, params=query, follow_redirects=True) as answer:  # it may lie in a bucket
             if not answer.is_success:
                 answer.read()
-            check(answer)
+            check(present(answer), video_id)
             with part.open("wb") as file:
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
         size = part.stat().st_size
         part.replace(path)
+    except httpx.TransportError as error:
+        raise AwayError(str(error) or type(error).__name__) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -39,15 +39,21 @@ def print_json(document: object) -> None:
 
 
 def fail(
-    message: str, *, code: str = "command_failed", status: int = FAILED, error: dict[str, Any] | None = None
+    message: str,
+    *,
+    code: str = "command_failed",
+    status: int = FAILED,
+    error: dict[str, Any] | None = None,
+    video_id: str | None = None,
 ) -> NoReturn:
     """Say on stderr what is wrong and end with a status; with --json stdout has it, too, as the API says errors.
 
-    `error` is the gateway's own, if it was the gateway that refused.
+    `error` is the gateway's own, if it was the gateway that refused; `video_id` names a video that is there anyway.
     """
     err.print(f"[red]error:[/red] {escape(plain(message))}")
     if speaks_json():
-        print_json({"error": error or {"message": message, "type": "command_error", "param": None, "code": code}})
+        told = error or {"message": message, "type": "command_error", "param": None, "code": code}
+        print_json({"error": {**told, "video_id": video_id} if video_id else told})
     raise typer.Exit(status)
 
 

@@ -9,9 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
+from tests.api.waiting import waits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.api.waiting import Waits
 
 
 class Run(Protocol):
@@ -33,3 +37,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_port: int) -> Ru
         return CliRunner().invoke(cli, args)
 
     return invoke
+
+
+@pytest.fixture
+def slow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
+    """Serve, where commands find it, videos that have a price and do not end by themselves."""
+    del run  # only that its environment is this test's, too
+    with waits(tmp_path / "served") as works:
+        monkeypatch.setenv("REELGATE_BASE_URL", works.gateway.url)
+        yield works

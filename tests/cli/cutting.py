@@ -1,4 +1,4 @@
-"""A proxy before a gateway that loses answers: what was sent has arrived, and nobody is told."""
+"""A proxy before a gateway that loses answers (what was sent has arrived, and nobody is told), or gives its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 class Cutting:
-    """Passes bytes on, and cuts off the answers to the first `times` requests that begin with `line`."""
+    """Passes bytes on, and cuts off the answers to the first `times` requests that begin with `line`.
 
-    def __init__(self, url: str, line: bytes, times: int) -> None:
+    With `instead`, these do not get as far as the gateway, and that is their answer.
+    """
+
+    def __init__(self, url: str, line: bytes, times: int, instead: bytes) -> None:
         self.url = ""
         self.cut = 0
-        self._line, self._times = line, times
+        self._line, self._times, self._instead = line, times, instead
         address = urlsplit(url)
         self._gateway = (address.hostname or "", address.port or 0)
 
@@ -44,15 +47,18 @@ class Cutting:
             while request := client.recv(1 << 16):
                 if request.startswith(self._line) and self.cut < self._times:
                     self.cut += 1
+                    if self._instead:
+                        client.sendall(self._instead)
+                        continue
                     losing.set()
                 gateway.sendall(request)
             gateway.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
-def cutting(url: str, line: bytes, *, times: int) -> Iterator[Cutting]:
+def cutting(url: str, line: bytes, *, times: int, instead: bytes = b"") -> Iterator[Cutting]:
     """Stand before the gateway at a URL until the block ends."""
-    proxy = Cutting(url, line, times)
+    proxy = Cutting(url, line, times, instead)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         threading.Thread(target=proxy.serve, args=(listener,), daemon=True).start()

@@ -12,29 +12,20 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.api.waiting import until, waits
+from tests.api.waiting import until
 from tests.cli.commands import told
 from tests.cli.cutting import cutting
 from tests.cli.screen import screen
 from tests.serving import Running, coverage_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.api.waiting import Waits
     from tests.cli.conftest import Run
 
 SHORT = ("--seconds", "1", "--resolution", "480p")
-
-
-@pytest.fixture
-def slow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
-    """Serve, where commands find it, videos that have a price and do not end by themselves."""
-    del run  # only that its environment is this test's, too
-    with waits(tmp_path / "served") as works:
-        monkeypatch.setenv("REELGATE_BASE_URL", works.gateway.url)
-        yield works
 
 
 def made(gateway: Running) -> list[str]:

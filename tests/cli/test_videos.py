@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.api.waiting import LONG, until, waits
+from tests.api.waiting import LONG, until
 from tests.cli.commands import told
-from tests.cli.cutting import cutting
 from tests.cli.screen import screen
 from tests.serving import serve, settings_for
 from tests.upstreams import xai
 from tests.upstreams.running import run as running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.api.waiting import Waits
@@ -29,15 +27,6 @@ if TYPE_CHECKING:
 
 ADMIN = "a-long-enough-admin-key-for-tests"
 HOSTILE = "a sea\nat \x1b[31mdusk, [bold]:heart:"
-
-
-@pytest.fixture
-def slow(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
-    """Serve, where commands find it, videos that do not end by themselves."""
-    del run  # only that its environment is this test's, too
-    with waits(tmp_path / "served") as works:
-        monkeypatch.setenv("REELGATE_BASE_URL", works.gateway.url)
-        yield works
 
 
 def document(run: Run, *args: str) -> dict[str, Any]:
@@ -267,32 +256,6 @@ def test_where_no_gateway_runs_to_look_asks_no_provider_and_to_watch_does(
     assert run("videos", "cancel", video_id).stdout == f"{video_id} had ended: it is completed\n"
     assert run("videos", "delete", video_id).exit_code == 0
     assert ids(run) == []
-
-
-def test_a_gateway_that_goes_away_for_a_moment_is_waited_for(run: Run, slow: Waits) -> None:
-    video_id = slow.create()
-    with cutting(slow.gateway.url, f"GET /v1/videos/{video_id}?wait".encode(), times=2) as proxy:
-        results = []
-        watch = ("videos", "watch", video_id, "--json", "--base-url", proxy.url)
-        thread = threading.Thread(target=lambda: results.append(run(*watch)))
-        thread.start()
-        until(lambda: proxy.cut == 2)
-        slow.end_all()
-        thread.join(60)
-    (result,) = results
-    assert (result.exit_code, json.loads(result.stdout)["status"]) == (0, "completed")
-
-
-def test_a_gateway_that_stays_away_is_said_to_be_gone_with_the_way_back(
-    run: Run, slow: Waits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.cli.follow._PATIENCE", 0)
-    video_id = slow.create()
-    with cutting(slow.gateway.url, f"GET /v1/videos/{video_id}?wait".encode(), times=99) as proxy:
-        result = run("videos", "watch", video_id, "--json", "--base-url", proxy.url)
-    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (3, "gateway_unreachable")
-    assert "the gateway is gone" in result.stderr
-    assert f"reelgate videos watch {video_id}" in result.stderr
 
 
 def test_an_admin_sees_the_videos_of_a_key_and_whose_each_is(
