@@ -143,6 +143,15 @@ class PlacesInputs(Protocol):
 
 
 @runtime_checkable
+class ReadsFiles(Protocol):
+    """A provider that works in the output's folder on this machine, and reads its inputs there until it has ended."""
+
+    def lacks_files(self, operation: Operation) -> bool:
+        """Say whether the folder, or an input in it, is gone that is still needed: the database was restored alone."""
+        ...
+
+
+@runtime_checkable
 class Adopts(Protocol):
     """A provider whose jobs can be followed by their upstream id alone."""
 

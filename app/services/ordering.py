@@ -14,20 +14,25 @@ from app.services.attempts import offer_of
 
 if TYPE_CHECKING:
     from app.domain.jobs import Job
-    from app.providers.base import Provider
+    from app.providers.base import Input, Provider
     from app.services.context import Context
 
 
 async def complete_order(context: Context, job: Job, provider: Provider, submission: str) -> Order:
     """Put the job's inputs in reach and build what the provider is sent. Raises MediaError, ProviderError."""
-    folder = context.folder(job)
-    folder.mkdir(parents=True, exist_ok=True)
-    inputs = await context.inputs.materialise(job.order["inputs"], folder, provider)
+    inputs = await place_files(context, job, provider)
     return replace(
         order_without_inputs(context, job, provider, submission),
         images=tuple(found for found in inputs if found.kind == "image"),
         video=next((found for found in inputs if found.kind == "video"), None),
     )
+
+
+async def place_files(context: Context, job: Job, provider: Provider) -> list[Input]:
+    """Make the output's folder and put the job's inputs in reach. Raises MediaError, ProviderError."""
+    folder = context.folder(job)
+    folder.mkdir(parents=True, exist_ok=True)
+    return await context.inputs.materialise(job.order["inputs"], folder, provider)
 
 
 def order_without_inputs(context: Context, job: Job, provider: Provider, submission: str) -> Order:

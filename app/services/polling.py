@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from app.domain import jobs, pacing
-from app.providers.base import Failed, Pending, Succeeded
+from app.media.errors import Busy, MediaError
+from app.providers.base import Failed, Pending, ReadsFiles, Succeeded
 from app.providers.errors import ProviderError, Transient
 from app.services.asking import asking
 from app.services.attempts import entry, final_code, offer_of, onward
+from app.services.inputs import BUSY_SECONDS
+from app.services.ordering import place_files
 from app.services.watching import Watching
 
 if TYPE_CHECKING:
@@ -55,8 +58,13 @@ class Polling:
             await self._guess(job)
             return None
         try:
+            if isinstance(provider, ReadsFiles) and provider.lacks_files(job.operation):
+                await place_files(context, job, provider)
             with asking(job.provider, "poll"):
                 answer = await provider.poll(job.operation)
+        except MediaError as error:
+            busy = isinstance(error, Busy)
+            answer = Pending(poll_after=BUSY_SECONDS) if busy else Failed("invalid_input", error.message)
         except ProviderError as error:
             wait = error.retry_after if isinstance(error, Transient) else _OPERATOR_SECONDS
             self.silences[job.id] = times = self.silences.get(job.id, 0) + 1

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.api.creating import DATA_URI
+from tests.api.waiting import until
 from tests.failover.system import System
 from tests.files import files_in
 from tests.serving import serve, settings_for
@@ -42,6 +44,37 @@ def test_it_has_every_video_that_had_ended_and_goes_on_with_the_others(
             assert restored.http.get(link).content == films[video["id"]], "links are signed by the same secret"
         assert restored.wait(live["id"])["status"] == "completed"
         assert restored.http.get(f"/v1/videos/{late['id']}").status_code == 404
+
+
+def test_renders_that_were_under_way_begin_anew_with_their_inputs(
+    start_gateway: Callable[..., Running], tmp_path: Path
+) -> None:
+    gateway, kept = start_gateway(), tmp_path / "kept"
+    source = {"video": {"id": gateway.finished()["id"]}, "prompt": "at night"}
+    with gateway.idle():
+        live = [
+            gateway.live(),
+            gateway.live(input_reference={"image_url": DATA_URI}),
+            gateway.http.post("/v1/videos/edits", json=source).json(),
+        ]
+        until(lambda: states(gateway.data_dir).count("running") == 3)
+        back_up_database(gateway.data_dir, kept)
+        back_up_media(gateway.data_dir / "media", kept / "media")
+        with serve(settings_for(kept)) as restored:
+            for video in live:
+                assert restored.wait(video["id"], timeout=180)["status"] == "completed"
+
+
+def test_a_render_whose_inputs_are_in_no_backup_says_what_is_missing(
+    start_gateway: Callable[..., Running], tmp_path: Path
+) -> None:
+    gateway, kept = start_gateway(), tmp_path / "kept"
+    with gateway.idle():
+        live = gateway.live(input_reference={"image_url": DATA_URI})
+        back_up_database(gateway.data_dir, kept)
+    with serve(settings_for(kept)) as restored:
+        video = restored.wait(live["id"])
+    assert (video["status"], video["error"]["code"]) == ("failed", "invalid_input")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The local provider: renders clips on this machine, for nothing and with no key.
 
 A render is a child process (`app.providers.local.render`). The operation is the whole render request, and a render is
-deterministic, so nothing is lost with the process: polling an operation that nobody works on starts it again.
+deterministic, so nothing is lost with the process: polling an operation that nobody works on starts it again. Nor with
+the folder that it works in, which no backup has: `lacks_files` says so, and the engine puts the inputs there once more.
 """
 
 from __future__ import annotations
@@ -84,6 +85,14 @@ class LocalProvider:
         if error is not None:
             raise error
         return Pending(render.progress, 0.0)
+
+    def lacks_files(self, operation: Operation) -> bool:
+        """Say whether the folder, or an input of a render that has not ended, is gone."""
+        spec, folder = _spec(operation), self._folder(operation)
+        if (folder / spec.target).exists():
+            return False
+        inputs = [*spec.images, *([spec.video] if spec.video else [])]
+        return not folder.is_dir() or not all((folder / name).exists() for name in inputs)
 
     async def cancel(self, operation: Operation) -> bool:
         """Kill the render, if it still runs."""
