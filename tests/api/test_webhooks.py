@@ -63,7 +63,7 @@ def make_key(gateway: Running) -> str:
 
 @pytest.fixture
 def http(guarded: Running, key: str) -> Iterator[httpx.Client]:
-    with holder(guarded, key) as client:
+    with guarded.idle(), holder(guarded, key) as client:  # what is cancelled has not ended before
         yield client
 
 
@@ -109,11 +109,12 @@ def test_the_openai_sdk_manages_endpoints(sdk: OpenAI) -> None:
 
 
 def test_the_openai_sdk_unwraps_what_a_finished_video_sends(
-    guarded: Running, http: httpx.Client, sdk: OpenAI, receiver: Receiver
+    guarded: Running, key: str, sdk: OpenAI, receiver: Receiver
 ) -> None:
     made = sdk.webhooks.create(name="a", url=receiver.url(), event_types=["video.completed", "video.failed"])
     asked = {"model": "sora-2", "prompt": "a calm sea", "seconds": "4", "resolution": "480p"}
-    video_id = http.post("/v1/videos", json=asked).json()["id"]
+    headers = {"authorization": f"Bearer {key}"}
+    video_id = guarded.http.post("/v1/videos", json=asked, headers=headers).json()["id"]
     (got,) = receiver.wait(1)
     unwrapped: Any = sdk.webhooks.unwrap(got.body, got.headers, secret=made.signing_secret)
     assert (unwrapped.type, unwrapped.data.id) == ("video.completed", video_id)
@@ -127,8 +128,8 @@ def test_the_openai_sdk_unwraps_what_a_finished_video_sends(
         "error": None,
     }
     assert event["data"]["output"]["url"].startswith(guarded.url)
-    assert httpx.get(event["data"]["output"]["url"]).content[4:8] == b"ftyp"
-    assert http.get(f"/v1/videos/{video_id}").json()["status"] == "completed"
+    assert guarded.http.get(event["data"]["output"]["url"]).content[4:8] == b"ftyp"
+    assert guarded.http.get(f"/v1/videos/{video_id}", headers=headers).json()["status"] == "completed"
     assert len(receiver.got) == 1
 
 

@@ -33,6 +33,7 @@ STRICT: dict[str, Any] = {"_strict_response_validation": not CLOSED_LISTS, "max_
 MANY, FEW = 105, 20  # more than the longest page has; less
 SMALL = {"resolution": "480p", "seconds": 1}
 LITERAL: dict[str, Any] = {"size": "1280x720", "extra_body": {"seconds": 1}}  # a size that the SDK's types know
+LONG: dict[str, Any] = {**LITERAL, "extra_body": {"seconds": 15}}  # and that is not drawn before it is cancelled
 OMIT: Any = getattr(openai, "omit", None)
 
 client = OpenAI(**STRICT)
@@ -78,7 +79,7 @@ def clip() -> bytes:
 def check_list_pages_through_everything() -> None:
     made = []
     for number in range(MANY if openai.__version__.startswith("3.") else FEW):
-        video = client.videos.create(prompt=f"number {number}", **LITERAL)
+        video = client.videos.create(prompt=f"number {number}", **LONG)
         made.append(video.id)
         stopped = client.post(f"/videos/{video.id}/cancel", cast_to=type(video))
         assert (stopped.status, stopped.error and stopped.error.code) == ("failed", "cancelled")
@@ -111,9 +112,11 @@ def check_create_and_poll() -> None:
 
 
 def check_poll_interval_comes_from_the_gateway() -> None:
-    created = client.videos.create(prompt="a river", **LITERAL)
-    raw = client.videos.with_raw_response.retrieve(created.id)
+    pending = client.videos.create(prompt="a river", **LONG)
+    raw = client.videos.with_raw_response.retrieve(pending.id)
     assert int(raw.headers["openai-poll-after-ms"]) > 0
+    client.videos.delete(pending.id)
+    created = client.videos.create(prompt="a river", **LITERAL)
     assert client.videos.poll(created.id).status == "completed"
 
 
@@ -225,8 +228,9 @@ def check_errors() -> None:
     stranger = OpenAI(api_key="rg_nobody", max_retries=0)
     error = refused(openai.AuthenticationError, "invalid_api_key", stranger.videos.list)
     assert error.type == "authentication_error"
-    pending = client.videos.create(prompt="x", **LITERAL)
+    pending = client.videos.create(prompt="x", **LONG)
     refused(openai.NotFoundError, "video_not_ready", lambda: client.videos.download_content(pending.id))
+    client.videos.delete(pending.id)
 
 
 def check_models() -> None:

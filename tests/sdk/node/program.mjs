@@ -8,6 +8,7 @@ const [picture, ...wanted] = process.argv.slice(2);
 const client = new OpenAI({ maxRetries: 0 });
 const MANY = 150;
 const SMALL = { resolution: "480p", seconds: 1 };
+const LONG = { resolution: "720p", seconds: 15 }; // it is not drawn before it is cancelled
 const OPENAI_FIELDS = {
   id: ["string"],
   object: ["string"],
@@ -56,7 +57,7 @@ const checks = {
   async list_pages_through_everything() {
     const made = [];
     for (let number = 0; number < MANY; number++) {
-      const { id } = await client.videos.create({ prompt: `number ${number}`, ...SMALL });
+      const { id } = await client.videos.create({ prompt: `number ${number}`, ...LONG });
       made.unshift(id);
       const stopped = await client.post(`/videos/${id}/cancel`);
       assert.deepEqual([stopped.status, stopped.error.code], ["failed", "cancelled"]);
@@ -164,8 +165,9 @@ const checks = {
     assert.equal(error.status, 404);
     const stranger = new OpenAI({ apiKey: "rg_nobody", maxRetries: 0 });
     await refused(AuthenticationError, "invalid_api_key", () => stranger.videos.list());
-    const pending = await client.videos.create({ prompt: "x", ...SMALL });
+    const pending = await client.videos.create({ prompt: "x", ...LONG });
     await refused(NotFoundError, "video_not_ready", () => client.videos.downloadContent(pending.id));
+    await client.videos.delete(pending.id);
   },
 
   async models() {
