@@ -53,10 +53,9 @@ def test_the_gallery_shows_what_others_do_while_it_is_open(server: Waits, open_p
     sheet = made.locator(".sheet")
     made.get_by_role("link").focus()
     expect(sheet).to_have_css("opacity", "1")
-    places = {sheet.evaluate("(sheet) => sheet.style.backgroundPosition")}
-    page.wait_for_timeout(500)
-    places.add(sheet.evaluate("(sheet) => sheet.style.backgroundPosition"))
-    assert len(places) == 2
+    first = sheet.evaluate("(sheet) => sheet.style.backgroundPosition")
+    moved = "([sheet, first]) => sheet.style.backgroundPosition !== first"
+    page.wait_for_function(moved, arg=[sheet.element_handle(), first])
     page.keyboard.press("Enter")
     expect(page.get_by_role("listitem").filter(has_text="Stored")).to_be_visible()
     assert plays(page.locator("video"))
@@ -133,10 +132,11 @@ def test_prompts_are_searched_while_one_types(server: Waits, open_page: Callable
     expect(card(page, "a blue boat")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "prompt=" in request.url else None)
-    page.get_by_label("Search").press_sequentially("kite OVER <B>", delay=20)
+    typed = "kite OVER <B>"
+    page.get_by_label("Search").press_sequentially(typed, delay=20)
     expect(card(page, "a blue boat")).to_have_count(0)
     expect(card(page, "A red KITE over <b>Trafalgar</b>")).to_be_visible()
-    assert 1 <= len(asked) <= 3, "not a request for each letter"
+    assert 1 <= len(asked) < len(typed), "not a request for each letter"
     page.reload()
     expect(page.get_by_label("Search")).to_have_value("kite OVER <B>")
     expect(card(page, "A red KITE")).to_be_visible()
@@ -171,8 +171,8 @@ def test_many_videos_move_at_once_by_one_stream(server: Waits, open_page: Callab
     page.on("request", lambda request: streams.append(request.url) if request.url.endswith("/events") else None)
 
     def lists() -> int:
-        """Count the lists that the page has read."""
-        answered = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/v1/videos?')).length"
+        """Count the lists of its own videos that the page has read; where there are none, it looks for others, too."""
+        answered = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('?limit=24')).length"
         return int(page.evaluate(answered))
 
     visit.sign_in(place="#/videos")
@@ -183,7 +183,8 @@ def test_many_videos_move_at_once_by_one_stream(server: Waits, open_page: Callab
     many = card(page, "of many,")
     expect(many).to_have_count(6)
     server.fake.clock.advance(LONG / 2)
-    expect(many.locator("progress[value='50']")).to_have_count(6)
+    half = "() => [...document.querySelectorAll('.gallery progress')].filter(({ value }) => value >= 50).length === 6"
+    page.wait_for_function(half)  # and some percent more, where making six takes long
     server.end_all()
     expect(many.locator("img")).to_have_count(6)
     expect(many.filter(has_text="Completed")).to_have_count(6)
@@ -267,15 +268,20 @@ def test_an_admin_finds_what_was_made_before_there_were_keys_and_ends_it(
         visit.sign_in(key, "#/videos")
         page = visit.page
         expect(page.get_by_role("link", name="Make the first one")).to_be_visible()
+        with client(early.gateway, key) as http:
+            http.post("/v1/videos", json={"prompt": "the first of the key's own"}).raise_for_status()
+        expect(card(page, "the first of the key's own")).to_be_visible()
         page.get_by_role("link", name="from before there were keys").click()
         expect(page.get_by_label("Key")).to_have_value("open")
+        expect(page.get_by_role("link", name="from before there were keys")).to_be_hidden()
         card(page, "made early").get_by_role("link").click()
         page.get_by_role("button", name="Cancel").click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel video").click()
         expect(page.locator("[data-status] > .row .status")).to_have_text("Cancelled")
         page.get_by_role("button", name="Delete").click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        expect(page.get_by_text("No videos yet.")).to_be_visible()
+        expect(card(page, "the first of the key's own")).to_be_visible()
+        expect(page.get_by_role("link", name="from before there were keys")).to_have_count(0)
         visit.end()
 
 
