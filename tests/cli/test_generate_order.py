@@ -284,7 +284,7 @@ def test_a_video_that_fails_ends_with_status_1_and_its_reason(run: Run, slow: Wa
 def test_ctrl_c_at_an_embedded_gateway_leaves_the_work_for_the_next_one(
     run: Run, tmp_path: Path, unused_port: int
 ) -> None:
-    command = ("generate", "a boat", "--seconds", "12", "--resolution", "720p")  # long enough to be interrupted
+    command = ("generate", "a boat", "--seconds", "15", "--resolution", "720p")  # long enough to be interrupted
     with screen(tmp_path, *command, REELGATE_PORT=str(unused_port)) as shown:
         shown.wait_for("in_progress")
         shown.interrupt()
