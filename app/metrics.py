@@ -35,6 +35,12 @@ OUTPUTS_ENDED = Counter(
     ["provider", "model", "outcome"],
     registry=REGISTRY,
 )
+FAILOVERS = Counter(
+    "reelgate_failovers",
+    "Outputs that a provider had taken and failed at, and that this process gave to the next.",
+    ["provider", "model", "code"],
+    registry=REGISTRY,
+)
 LANE_LAG_SECONDS = Histogram(
     "reelgate_lane_lag_seconds",
     "How long after it was due a piece of work was taken up by this process.",

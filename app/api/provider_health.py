@@ -60,11 +60,12 @@ def _provider(found: ProviderHealth, order: int) -> dict[str, Json]:
         "success_rate": None if rate is None else round(rate, 4),
         "completed": ends.completed,
         "failed": ends.failed.total(),
+        "failed_over": ends.failed_over.total(),
         "median_seconds": ends.quantile(0.5),
         "p95_seconds": ends.quantile(0.95),
         "submits": _submits(found.submits),
         "recent": _submits(found.recent),
-        "failures": [{"code": code, "count": count} for code, count in ends.failed.most_common(_SHOWN_CODES)],
+        "failures": [{"code": code, "count": count} for code, count in found.failures.most_common(_SHOWN_CODES)],
         "last_refusal": None if found.refusal is None else _refusal(found.refusal),
         "balance": None if found.balance is None else _balance(found.balance),
     }

@@ -29,7 +29,7 @@ class SubmitCounts(_Wire):
 
 
 class FailureCount(_Wire):
-    """How many outputs failed with a code."""
+    """How many outputs failed with a code, for good or before another provider was tried."""
 
     code: str
     count: int
@@ -54,7 +54,9 @@ class ProviderBalance(_Wire):
 class ProviderObject(_Wire):
     """How a provider did in the last `window_seconds`; `order` counts from 1, the one that is preferred.
 
-    `success_rate` leaves out what ended through its caller: cancelled, invalid_input, moderation_blocked. Lengths are
+    `failed_over` are outputs that it took and failed at, so that the next was tried: `completed` and `failed` count
+    them where they ended. `success_rate` is completed of all three, but for what ended through its caller: cancelled,
+    invalid_input, moderation_blocked. Lengths are
     from the provider's yes to the stored file. `recent` are the submits of the last ten minutes; `failures` the most
     frequent five. `balance` is null where the provider does not tell.
     """
@@ -67,6 +69,7 @@ class ProviderObject(_Wire):
     success_rate: float | None
     completed: int
     failed: int
+    failed_over: int
     median_seconds: float | None
     p95_seconds: float | None
     submits: SubmitCounts

@@ -21,11 +21,25 @@ _ANSWERED = frozenset({"accepted", "refused", "unsent", "resent"})  # whatever e
 
 
 class Step(BaseModel):
-    """One thing that happened. `at` is unix seconds; `index` is the output, null for the video as a whole."""
+    """One thing that happened. `at` is unix seconds; `index` is the output, null for the video as a whole.
+
+    After `failed_over` the output goes on with the next provider; `failed` is its end.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    step: Literal["queued", "submitted", "accepted", "refused", "unsent", "resent", "resolved", "completed", "failed"]
+    step: Literal[
+        "queued",
+        "submitted",
+        "accepted",
+        "refused",
+        "unsent",
+        "resent",
+        "resolved",
+        "failed_over",
+        "completed",
+        "failed",
+    ]
     at: float
     index: int | None
     provider: str | None
@@ -61,6 +75,8 @@ def _asked(index: int, row: SubmissionRow) -> list[dict[str, object]]:
     if row.answered_at is not None:
         step = row.phase if row.phase in _ANSWERED else "resolved"
         steps.append(_step(step, row.answered_at, index, row.provider))
+    if row.failed_at is not None:
+        steps.append(_step("failed_over", row.failed_at, index, row.provider))
     return steps
 
 

@@ -27,6 +27,7 @@ _STEPS = {
     "refused": "refused by {provider}",
     "unsent": "not sent to {provider}",
     "resent": "not answered by {provider}, to be sent again",
+    "failed_over": "failed at {provider}, to be made elsewhere",
 }
 _COLOURS = {"completed": "green", "failed": "red", "in_progress": "yellow"}
 

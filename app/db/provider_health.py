@@ -1,7 +1,7 @@
 """How providers did of late: what was sent to each, how its outputs ended and how long they took.
 
-Ends and submits are each read from one index alone, and ends come back as a histogram: of 100,000 rows, hundreds. The
-same index finds the newest refusals.
+Ends, failovers and submits are each read from one index alone, and ends come back as a histogram: of 100,000 rows,
+hundreds. The same index finds the newest refusals.
 """
 
 from __future__ import annotations
@@ -51,10 +51,14 @@ class Refusal:
 
 @dataclass(slots=True)
 class Ends:
-    """How outputs ended: failures by code; `lengths` counts completed ones by the tenths of a second they took."""
+    """How outputs ended, by code where they failed, or failed here and went to another provider (`failed_over`).
+
+    `lengths` counts completed ones by the tenths of a second they took.
+    """
 
     completed: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    failed_over: Counter[str] = field(default_factory=Counter)
     lengths: Counter[int] = field(default_factory=Counter)
 
     def quantile(self, share: float) -> float | None:
@@ -68,7 +72,7 @@ class Ends:
 
 
 async def ends(session: AsyncSession, since: float) -> Mapping[str, Ends]:
-    """Return how each provider's outputs ended since then (unix seconds); what failed over counts where it ended."""
+    """Return how each provider's outputs ended since then (unix seconds); what failed over counts at each of them."""
     taken = cast((OutputRow.completed_at - OutputRow.started_at) * _TENTHS, Integer)
     columns = (
         OutputRow.provider,
@@ -86,6 +90,10 @@ async def ends(session: AsyncSession, since: float) -> Mapping[str, Ends]:
         known.completed += outputs
         if length is not None:
             known.lengths[length] += outputs
+    codes = SubmissionRow.provider, SubmissionRow.failure
+    gone = select(*codes, func.count()).where(SubmissionRow.failed_at >= since).group_by(*codes)
+    for provider, code, number in await session.execute(gone):
+        found[provider].failed_over[str(code)] += number
     return found
 
 

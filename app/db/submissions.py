@@ -23,6 +23,9 @@ _FIRST_POLL_SECONDS = 0.25  # what a provider refuses after accepting it, it oft
 _SUBMISSION, _OUTPUT, _VIDEO = table_of(SubmissionRow), table_of(OutputRow), table_of(VideoRow)
 _ADD = insert(_SUBMISSION)
 _ANSWERED = update(_SUBMISSION).where(_SUBMISSION.c.id == bindparam("of"))
+_FAILED = update(_SUBMISSION).where(
+    _SUBMISSION.c.output_id == bindparam("of"), _SUBMISSION.c.attempt == bindparam("which")
+)
 _VIDEO_OF = (
     select(_OUTPUT.c.video_id)
     .join_from(_SUBMISSION, _OUTPUT, _OUTPUT.c.id == _SUBMISSION.c.output_id)
@@ -91,6 +94,11 @@ async def refuse(session: AsyncSession, submission_id: str, error: str, now: flo
     """Write down that the provider did not take it, or that it never left (`unsent`), in the words of `error`."""
     phase = "unsent" if unsent else "refused"
     await session.execute(_ANSWERED, {"of": submission_id, "phase": phase, "error": error, "answered_at": now})
+
+
+async def fail(session: AsyncSession, job: Job, code: str, now: float) -> None:
+    """Write down that the provider failed at what it had taken last, with one of FAILURES, and another is tried."""
+    await session.execute(_FAILED, {"of": job.id, "which": job.attempts, "failed_at": now, "failure": code})
 
 
 async def send_again(session: AsyncSession, submission_id: str, now: float) -> None:

@@ -115,6 +115,10 @@ class Context:
             **{name: value for name, value in facts.items() if value is not None},
         )
 
+    def failed_over(self, job: Job, code: str) -> None:
+        """Count that a provider failed at a job that another one is tried for."""
+        self.tally.failed_over(job.provider, _model(job), code)
+
     def folder(self, job: Job) -> Path:
         """Return the output's scratch folder."""
         return self.scratch / job.id

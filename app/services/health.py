@@ -14,6 +14,7 @@ from app.providers.base import TellsBalance
 from app.providers.errors import ProviderError
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Awaitable, Callable, Mapping
 
     from app.db.census import Census
@@ -61,10 +62,15 @@ class ProviderHealth:
 
     @property
     def success_rate(self) -> float | None:
-        """Return which share of the outputs succeeded, but for those that ended through their caller."""
-        failed = sum(count for code, count in self.ends.failed.items() if code not in _CALLERS)
+        """Return which share of what it was to make succeeded, but for what ended through its caller."""
+        failed = sum(count for code, count in self.failures.items() if code not in _CALLERS)
         ended = self.ends.completed + failed
         return self.ends.completed / ended if ended else None
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Count what it failed at by code, whether another provider made it then or none did."""
+        return self.ends.failed + self.ends.failed_over
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from app.services.asking import asking
 from app.services.attempts import entry, final_code, offer_of, onward
 from app.services.inputs import BUSY_SECONDS
 from app.services.ordering import place_files
+from app.services.settling import Settling
 from app.services.watching import Watching
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Polling:
         context, now = self.context, self.context.clock()
         story = entry(job, "failed", code=answer.code, message=answer.message, cost=answer.cost)
         if answer.elsewhere and not answer.cost and (moved := onward(job, story, now)):
-            await context.apply(moved, reason=answer.message)
+            await Settling(context).fail_over(job, answer, moved)
             return
         code = final_code(job, answer.code)
         await context.apply(jobs.failed(job, code, answer.message, now, story, answer.cost))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.db.tables import SubmissionRow
     from app.domain.jobs import Job, Operation, Transition
     from app.domain.sizing import ParameterWarning
+    from app.providers.base import Failed
     from app.services.context import Context
 
 _LOOK_SECONDS = 30.0  # between two looks for an unknown submission
@@ -94,6 +95,15 @@ class Settling:
         code = transition.values.get("error_code")
         self.context.log(job, transition.to, applied=applied, reason=reason, code=code)
 
+    async def fail_over(self, job: Job, failure: Failed, transition: Transition) -> None:
+        """Write down that the provider failed at what it had taken, together with who is tried next."""
+        context = self.context
+        work = partial(_fail_over, transition=transition, code=failure.code, now=context.clock())
+        applied = await context.database.write(work, news_of(transition), brief=True)
+        context.log(job, transition.to, applied=applied, reason=failure.message)
+        if applied:
+            context.failed_over(job, failure.code)
+
 
 async def _accept(
     session: AsyncSession,
@@ -113,6 +123,13 @@ async def _send_again(session: AsyncSession, *, submission: str, again: Transiti
     applied = await outputs.apply(session, again)
     if applied:  # else it was cancelled or accepted meanwhile, and is as unknown or as known as before
         await submissions.send_again(session, submission, now)
+    return applied
+
+
+async def _fail_over(session: AsyncSession, *, transition: Transition, code: str, now: float) -> bool:
+    applied = await outputs.apply(session, transition)
+    if applied:
+        await submissions.fail(session, transition.job, code, now)
     return applied
 
 

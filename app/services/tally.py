@@ -1,4 +1,4 @@
-"""The tally: outputs that have ended, by who made them and how that went."""
+"""The tally: outputs that have ended, or failed at one provider and gone to the next, by who had them and how."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.domain.jobs import FAILURES, State
-from app.metrics import OTHER, OUTPUTS_ENDED
+from app.metrics import FAILOVERS, OTHER, OUTPUTS_ENDED
 
 if TYPE_CHECKING:
     from app.domain.catalogue import Catalogue
@@ -34,3 +34,7 @@ class Tally:
         """Count outputs that ended in the same way: completed, or with one of FAILURES."""
         told = str(outcome) if outcome in _OUTCOMES else OTHER
         OUTPUTS_ENDED.labels(provider, self.name(model), told).inc(outputs)
+
+    def failed_over(self, provider: str, model: object, code: str) -> None:
+        """Count an output that the provider had taken and failed at, with one of FAILURES, before the next is tried."""
+        FAILOVERS.labels(provider, self.name(model), code if code in _OUTCOMES else OTHER).inc()

@@ -14,6 +14,7 @@ from app.api import provider_schemas as schemas
 from app.services import health
 from tests.api.holders import client, holder
 from tests.api.waiting import two_replicas
+from tests.exposition import scrape_anew
 from tests.failover.system import System
 from tests.upstreams import aimlapi_errors
 from tests.upstreams.behaviour import Rule, accept_then, answer, cut, fail, never
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 ADMIN_KEY = "an-admin-key-of-the-health-tests"
 BUSY = answer(429, error("resource-exhausted", "Too many requests"), {"retry-after": "300"})
+FAILURE = fail(500, {"detail": "Runner died", "error_type": "runner_server_error"}, error_type="runner_server_error")
 NAMES = {"fal": "fal.ai", "aimlapi": "AI/ML API", "xai": "xAI"}
 
 
@@ -83,6 +85,46 @@ def test_every_provider_tells_how_its_outputs_ended_in_the_order_of_preference(s
     assert provider(system, "xai")["recent"] == {"accepted": 0, "refused": 0, "unsent": 0, "unknown": 0}
     system.advance(86_400)
     assert provider(system, "xai")["completed"] == 0
+
+
+def test_what_a_provider_failed_at_counts_even_where_the_next_one_made_the_video(system: System) -> None:
+    system.misbehave("fal", Rule(on="job", do=FAILURE))
+    before = scrape_anew(system.gateway)
+    repaired = system.wait(system.create())
+    assert (repaired["status"], repaired["metadata"]["provider"]) == ("completed", "aimlapi")
+    steps = system.gateway.http.get(f"/v1/videos/{repaired['id']}/timeline").json()["data"]
+    assert [(step["step"], step["provider"]) for step in steps] == [
+        ("queued", None),
+        ("submitted", "fal"),
+        ("accepted", "fal"),
+        ("failed_over", "fal"),
+        ("submitted", "aimlapi"),
+        ("accepted", "aimlapi"),
+        ("completed", "aimlapi"),
+    ]
+    system.wait(system.create())
+    fal, aimlapi = provider(system, "fal"), provider(system, "aimlapi")
+    assert (fal["completed"], fal["failed"], fal["failed_over"], fal["success_rate"]) == (1, 0, 1, 0.5)
+    assert fal["failures"] == [{"code": "provider_error", "count": 1}]
+    assert (aimlapi["completed"], aimlapi["failed_over"], aimlapi["success_rate"]) == (1, 0, 1)
+    labels = {"provider": "fal", "model": "grok-imagine-video", "code": "provider_error"}
+    after = scrape_anew(system.gateway)
+    assert [each.sum("reelgate_failovers_total", **labels) for each in (before, after)] == [
+        after.sum("reelgate_failovers_total") - 1,
+        after.sum("reelgate_failovers_total"),
+    ]
+    system.advance(86_500)
+    assert provider(system, "fal")["failed_over"] == 0
+
+
+def test_what_every_provider_failed_at_counts_once_at_each(system: System) -> None:
+    system.start(providers=("fal", "xai"))
+    system.misbehave("fal", Rule(on="job", do=FAILURE))
+    system.misbehave("xai", Rule(on="job", do=fail(error_type="internal_error", error="Sorry.")))
+    assert system.wait(system.create())["error"]["code"] == "all_providers_failed"
+    fal, xai = provider(system, "fal"), provider(system, "xai")
+    assert (fal["failed"], fal["failed_over"], fal["success_rate"]) == (0, 1, 0)
+    assert (xai["failed"], xai["failed_over"], xai["success_rate"]) == (1, 0, 0)
 
 
 def test_what_a_caller_did_counts_as_no_failure_of_the_provider(system: System) -> None:

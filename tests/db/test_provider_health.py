@@ -65,6 +65,13 @@ async def say(database: Database, number: int, error: str) -> None:
     await database.write(lambda session: session.execute(changed))
 
 
+async def fail(database: Database, number: int, at: float) -> None:
+    """Write down that the provider failed at a submission at a moment."""
+    changed = update(SubmissionRow).where(SubmissionRow.id == f"sub_{number}")
+    values = {"failed_at": at, "failure": "provider_error"}
+    await database.write(lambda session: session.execute(changed.values(**values)))
+
+
 async def ended(database: Database, since: float = NOW - DAY) -> Mapping[str, Ends]:
     async with database.read() as session:
         return await provider_health.ends(session, since)
@@ -83,6 +90,19 @@ async def test_ends_are_counted_by_provider_and_code_and_only_since_the_moment(d
         "xai": (0, {"provider_error": 1}),
     }
     assert await ended(database, NOW + 1) == {}
+
+
+async def test_what_failed_over_is_counted_where_and_when_it_failed(database: Database) -> None:
+    for number, at in enumerate((NOW, NOW + 1, NOW - DAY - 1)):
+        await send(database, number, "accepted", NOW - DAY)
+        await fail(database, number, at)
+    await send(database, 3, "accepted", NOW)
+    await end(database, "video_x", provider="xai")
+    found = await ended(database)
+    assert {name: (each.completed, each.failed_over) for name, each in found.items()} == {
+        "fal": (0, {"provider_error": 2}),
+        "xai": (1, {}),
+    }
 
 
 async def test_the_median_and_the_95th_percentile_are_those_of_the_completed_ones(database: Database) -> None:
@@ -162,6 +182,7 @@ async def test_what_is_read_often_is_found_by_an_index_however_much_there_is(sql
             plans.append("; ".join(row[-1] for row in asked))
     expected = (
         "SEARCH outputs USING COVERING INDEX ix_outputs_ended (completed_at>?)",
+        "SEARCH submissions USING COVERING INDEX ix_submissions_failed (failed_at>?)",
         "SEARCH submissions USING COVERING INDEX ix_submissions_sent (intent_at>?)",
         "SEARCH submissions USING COVERING INDEX ix_submissions_sent (intent_at>?)",
         "SEARCH outputs USING INDEX ix_outputs_state_run_at (state=?)",

@@ -175,6 +175,7 @@ def _provider(
         "order": order,
         "breaker": {"state": "closed", "failures": 0, "retry_in_seconds": 0.0},
         **dict(zip(("completed", "failed"), ended, strict=True)),
+        "failed_over": 0,
         **dict(zip(("median_seconds", "p95_seconds"), lengths, strict=True)),
         "success_rate": round(ended[0] / sum(ended), 4),
         "submits": {**none, **submits},

@@ -10,6 +10,7 @@ from app.domain.plain import Json  # noqa: TC001 - SQLAlchemy reads the annotati
 
 _ENDED = text("completed_at IS NOT NULL")
 _UNANSWERED = text("phase = 'submitting'")
+_FAILED_OVER = text("failed_at IS NOT NULL")
 _DELETED = text("deleted_at IS NOT NULL")
 
 
@@ -132,6 +133,7 @@ class SubmissionRow(Base):
 
     `phase`: submitting; accepted, refused, unsent (it never left) or resent (its fate is unknown, and another was sent
     in its place); or what an operator said of one that stayed unknown: charged (`cost` is how much) or not_charged.
+    `failed_at` and `failure` are of an accepted one at which the provider failed, so that another one was tried.
     """
 
     __tablename__ = "submissions"
@@ -143,6 +145,12 @@ class SubmissionRow(Base):
             *("intent_at", "id"),
             sqlite_where=_UNANSWERED,
             postgresql_where=_UNANSWERED,
+        ),
+        Index(
+            "ix_submissions_failed",
+            *("failed_at", "provider", "failure"),
+            sqlite_where=_FAILED_OVER,
+            postgresql_where=_FAILED_OVER,
         ),
     )
 
@@ -157,6 +165,8 @@ class SubmissionRow(Base):
     cost: Mapped[int | None]
     intent_at: Mapped[float]
     answered_at: Mapped[float | None]
+    failed_at: Mapped[float | None]
+    failure: Mapped[str | None]
 
 
 class IdempotencyRow(Base):

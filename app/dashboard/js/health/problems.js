@@ -15,7 +15,7 @@ export function problems({ data, queue }) {
   return found.sort((one, other) => Number(other.grave) - Number(one.grave));
 }
 
-export function ofProvider({ name, breaker, success_rate: rate, completed, failed, recent, last_refusal: refusal, balance }) {
+export function ofProvider({ name, breaker, success_rate: rate, completed, failed, failed_over: gone, recent, last_refusal: refusal, balance }) {
   const found = [];
   const missed = recent.refused + recent.unsent + recent.unknown;
   const unsent = recent.unsent > 0 && recent.unsent === missed && !recent.accepted;
@@ -26,7 +26,7 @@ export function ofProvider({ name, breaker, success_rate: rate, completed, faile
   } else if (!recent.accepted && missed >= ATTEMPTS) {
     const why = unreachable ? " It cannot be reached." : unsent ? " The gateway could not send them." : recent.refused && refusal ? ` ${refusal.message}` : "";
     found.push(grave(`${name} took none of the last ${missed} requests (10 minutes).${why}`));
-  } else if (rate !== null && rate < SUCCESS && completed + failed >= ENOUGH) {
+  } else if (rate !== null && rate < SUCCESS && completed + failed + gone >= ENOUGH) {
     found.push(grave(`${name}: only ${percent(rate)} of its outputs succeeded in the last 24 hours.`));
   }
   if (balance && balance.amount < POOR) {

@@ -8,7 +8,7 @@ const OUTCOMES = { accepted: "accepted", refused: "refused", unsent: "could not 
 const STATES = { closed: "In use", open: "Left alone", half_open: "Being tried" };
 
 export function providerCard(provider) {
-  const { id, name, order, breaker, success_rate: rate, completed, failed, submits, failures, last_refusal: refusal, balance } = provider;
+  const { id, name, order, breaker, success_rate: rate, completed, failed, failed_over: gone, submits, failures, last_refusal: refusal, balance } = provider;
   const rests = breaker && breaker.state !== "closed";
   const bar = h("span", { class: "is-spent" });
   bar.style.width = `${(rate ?? 0) * 100}%`;
@@ -25,7 +25,7 @@ export function providerCard(provider) {
     ),
     facts([
       ["Preference", String(order)],
-      ["Outputs", completed + failed ? `${completed} completed, ${failed} failed` : null],
+      ["Outputs", completed + failed + gone ? `${completed} completed, ${failed} failed${gone ? `, ${gone} failed over` : ""}` : null],
       ["Median", seconds(provider.median_seconds)],
       ["95 % within", seconds(provider.p95_seconds)],
       ["Requests", Object.entries(submits).filter(([, count]) => count).map(([outcome, count]) => `${count} ${OUTCOMES[outcome]}`).join(", ") || "none"],

@@ -11,6 +11,7 @@ const STEPS = {
   unsent: "Not sent",
   resent: "Not answered, to be sent again",
   resolved: "Settled by an operator",
+  failed_over: "Failed, to be made elsewhere",
   completed: "Stored",
   failed: "Ended without a video",
 };
