@@ -26,7 +26,10 @@ _MOST_MB = 1 << 30  # in bytes, it fits into what databases and files count with
 
 
 class Settings(BaseSettings):
-    """Every setting, named REELGATE_<FIELD> in the environment; empty is unset. README's table documents each."""
+    """Every setting, named REELGATE_<FIELD> in the environment; empty is unset. README's table documents each.
+
+    What is a secret, or has one in it, is out of `repr`, and no message repeats it.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
@@ -36,7 +39,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     data_dir: Path = Field(Path("data"), description="SQLite file, media, generated secrets.")
     database_url: str | None = Field(
-        None, description="postgresql+asyncpg://… for several replicas; unset, SQLite in the data folder."
+        None, repr=False, description="postgresql+asyncpg://… for several replicas; unset, SQLite in the data folder."
     )
     media_url: str | None = Field(
         None, description="s3://bucket/prefix, gs://… or az://… for media; unset, a folder in the data folder."
@@ -46,9 +49,14 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(None, description="The gateway's address as clients see it, for media URLs.")
     auth: Literal["on", "off"] = Field("on", description="off lets everyone in, whatever the address.")
-    admin_key: str | None = Field(None, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row.")
+    admin_key: str | None = Field(
+        None, repr=False, min_length=ADMIN_KEY_LENGTH, description="An admin key that needs no row."
+    )
     metrics_key: str | None = Field(
-        None, min_length=ADMIN_KEY_LENGTH, description="A key that may only read `/metrics`, for Prometheus."
+        None,
+        repr=False,
+        min_length=ADMIN_KEY_LENGTH,
+        description="A key that may only read `/metrics`, for Prometheus.",
     )
     default_model: str = Field("grok-imagine-video", description="Model of a request that names none.")
     providers: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -58,13 +66,13 @@ class Settings(BaseSettings):
         "order", description="Which offer is tried first: by REELGATE_PROVIDERS, by price, or by time taken."
     )
     catalogue: Path | None = Field(None, description="A TOML file of more models, aliases and prices.")
-    fal_key: str | None = Field(None, validation_alias="FAL_KEY", description="Turns fal on.")
+    fal_key: str | None = Field(None, repr=False, validation_alias="FAL_KEY", description="Turns fal on.")
     fal_queue_url: str = Field("https://queue.fal.run", description="fal's queue.")
     fal_rest_url: str = Field("https://rest.fal.ai", description="fal's uploads and callback keys.")
     fal_api_url: str = Field("https://api.fal.ai", description="fal's prices.")
-    aimlapi_key: str | None = Field(None, validation_alias="AIMLAPI_KEY", description="Turns AI/ML API on.")
+    aimlapi_key: str | None = Field(None, repr=False, validation_alias="AIMLAPI_KEY", description="Turns AI/ML API on.")
     aimlapi_url: str = Field("https://api.aimlapi.com", description="AI/ML API.")
-    xai_api_key: str | None = Field(None, validation_alias="XAI_API_KEY", description="Turns xAI on.")
+    xai_api_key: str | None = Field(None, repr=False, validation_alias="XAI_API_KEY", description="Turns xAI on.")
     xai_url: str = Field("https://api.x.ai/v1", description="xAI.")
     allow_private_networks: str = Field(
         "", description="Networks and hosts that user-given URLs may reach though private; `all` allows any."
@@ -104,11 +112,14 @@ class Settings(BaseSettings):
 
     @field_validator("public_url", "fal_queue_url", "fal_rest_url", "fal_api_url", "aimlapi_url", "xai_url")
     @classmethod
-    def _has_a_port_that_can_be(cls, value: str | None) -> str | None:
+    def _leads_somewhere(cls, value: str | None) -> str | None:
         try:
-            urlsplit(value or "").port  # noqa: B018 - it is read for what it raises
-        except ValueError:
-            raise ValueError("expected a URL such as https://video.example.com:8443") from None
+            parts = urlsplit(value or "")
+            leads = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # of a port
+            leads = False
+        if value is not None and not leads:
+            raise ValueError("expected a URL such as https://video.example.com:8443")
         return value
 
     @field_validator("public_url")
@@ -146,7 +157,7 @@ class CommandSettings(Settings):
     """The settings, and what only the commands that talk to a gateway read."""
 
     base_url: str | None = Field(None, description="A gateway elsewhere.")
-    api_key: str | None = Field(None, description="The key that is sent to it.")
+    api_key: str | None = Field(None, repr=False, description="The key that is sent to it.")
 
 
 def export_library_variables() -> None:

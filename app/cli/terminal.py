@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -89,5 +90,9 @@ def load_settings(**changes: object) -> CommandSettings:
         return CommandSettings(**given)  # type: ignore[arg-type]  # pydantic checks them, that is the point
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        fail(f"setting REELGATE_{name}: {first['msg']} (got {str(first['input'])[:60]!r})", code="wrong_setting")
+        loc = str(first["loc"][0])
+        field = CommandSettings.model_fields.get(loc)
+        got = re.sub("//.*@", "//…@", str(first["input"]))[:60]  # a URL may have a password in it
+        shown = f" (got {got!r})" if field is not None and field.repr else ""  # those with an alias are keys
+        name = loc if field is None else f"REELGATE_{loc.upper()}"
+        fail(f"setting {name}: {first['msg']}{shown}", code="wrong_setting")
