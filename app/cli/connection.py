@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from app.cli.terminal import UNREACHABLE, fail
+from app.cli.terminal import UNREACHABLE, fail, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,19 +23,41 @@ if TYPE_CHECKING:
 _START_SECONDS = 30.0
 _TIMEOUT, _CONNECT_TIMEOUT = 60.0, 5.0  # seconds
 _LARGEST_PORT = 65535
+_NAME_ONE = "--base-url or REELGATE_BASE_URL names one that runs elsewhere"
 _HEADER = re.compile("Bearer [ -~]+")
 
 
 @contextmanager
-def connect(settings: CommandSettings, base_url: str | None, *, engine: bool = False) -> Iterator[httpx.Client]:
+def connect(
+    settings: CommandSettings, base_url: str | None, *, engine: bool = False, begins: bool = False
+) -> Iterator[httpx.Client]:
     """Give a client for the gateway that is named or runs, or for an embedded one.
 
-    An embedded one works on the jobs there are only if it is to have an `engine`: to look at them sends nothing.
+    An embedded one works on the jobs there are only if it is to have an `engine`: to look at them sends nothing. Where
+    nothing was ever kept, it is started only for a command that `begins` something; any other ends there.
     """
     found = find(settings, base_url)
     with ExitStack() as stack:
+        if not found:
+            _expect(settings, begins=begins)
         url = found or stack.enter_context(_embedded(settings, engine=engine))
+        if not found:
+            note(
+                f"{_nobody(settings)}: one was started in {settings.data_dir.absolute()} for this command; {_NAME_ONE}"
+            )
         yield stack.enter_context(client(url, settings))
+
+
+def _expect(settings: CommandSettings, *, begins: bool) -> None:
+    """End a command that looks for something in a folder where a gateway never was, and leave that as it is."""
+    if begins or settings.database_url is not None or (settings.data_dir / "reelgate.sqlite3").exists():
+        return
+    nothing = f"{_nobody(settings)}, and there is nothing in {settings.data_dir.absolute()}; {_NAME_ONE}"
+    fail(nothing, code="gateway_unreachable", status=UNREACHABLE)
+
+
+def _nobody(settings: Settings) -> str:
+    return f"no gateway answers at {' or '.join(_local(settings))}"
 
 
 def find(settings: CommandSettings, base_url: str | None) -> str | None:

@@ -109,7 +109,7 @@ def generate(
     running = find(settings, base_url)
     if not wait and not running:
         fail(f"--no-wait needs a gateway that goes on: start one with `{program()} serve`, or name one with --base-url")
-    with connect(settings, running, engine=True) as http:
+    with connect(settings, running, engine=True, begins=True) as http:
         estimate = order.price(http)
         _preview(estimate)
         if dry_run:

@@ -247,7 +247,10 @@ def test_where_no_gateway_runs_to_look_asks_no_provider_and_to_watch_does(
         for _ in range(2):
             assert ids(run, "--status", "in_progress") == [video_id]
         assert "submitted to xai" in run("videos", "show", video_id).stdout
-        assert told(run("usage")) == ["nothing was made"]
+        started = f"one was started in {tmp_path / 'data'} for this command; --base-url or"
+        usage = told(run("usage"))
+        assert (usage[0].startswith("note: no gateway answers at http://"), started in usage[0]) == (True, True)
+        assert usage[1:] == ["nothing was made"]
         assert run("balance").exit_code == 0
         assert ids(run, "--status", "in_progress") == [video_id]
         assert run("videos", "watch", video_id).exit_code == 0
