@@ -76,7 +76,7 @@ def test_a_browser_that_reads_and_searches_the_site_asks_nobody_else(site: Path)
         pytest.skip("no Chromium is installed")
     asked: list[str] = []
     with run(StaticFiles(directory=site)) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
+        browser = playwright.chromium.launch(executable_path=chromium, timeout=100_000)
         page = browser.new_page()
         page.set_default_timeout(120_000)
         page.on("request", lambda request: asked.append(request.url))
