@@ -173,8 +173,11 @@ async def open_database(database: Database) -> None:
 
 
 def check_role(settings: Settings, role: Role) -> None:
-    """Raise StartupError where the work is to be split and the database is one that nobody can share."""
-    if role != "all" and settings.database_url is None:
+    """Raise StartupError where the work is to be split and the database is one that nobody can share.
+
+    To answer without working is another thing: it shows a restored copy that must neither order nor tell.
+    """
+    if role == "worker" and settings.database_url is None:
         raise StartupError("SQLite serves one process: to split the work, set REELGATE_DATABASE_URL to a Postgres.")
 
 

@@ -86,6 +86,8 @@ def _run(settings: Settings, role: Role) -> None:
         check_role(settings, role)
     except StartupError as error:
         fail(str(error))
+    if role == "api" and settings.database_url is None:
+        err.print("[yellow]warning:[/yellow] no engine: what is asked for here waits, since no worker can share SQLite")
     configure_logs(settings.log_format, settings.log_level)
     app = create_app(settings, role=role)
     server = make_server(app, lambda: _started(app, settings, listener.getsockname()[1], role))

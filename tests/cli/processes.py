@@ -53,10 +53,13 @@ def started(
 
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[Served]:
+def served(folder: Path, *options: str, **environment: str) -> Iterator[Served]:
     """Serve from `folder` until the block ends."""
     settings = {"REELGATE_PORT": "0", **environment}
-    with started("-P", "-m", "app", "serve", folder=folder, until='"prompt"', **settings) as (process, greeting):
+    with started("-P", "-m", "app", "serve", *options, folder=folder, until='"prompt"', **settings) as (
+        process,
+        greeting,
+    ):
         found = re.search(r"listens on (http://\S+)/v1", greeting)
         assert found, greeting
         yield Served(process, found[1], greeting)

@@ -128,9 +128,8 @@ def test_a_second_gateway_on_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert f"Another gateway is using the data folder {tmp_path / 'data'}, at {gateway.url}." in said
 
 
-@pytest.mark.parametrize("command", [("serve", "--no-engine"), ("worker",)])
-def test_the_work_on_a_file_is_not_split(tmp_path: Path, command: tuple[str, ...]) -> None:
-    assert "SQLite serves one process" in refused(tmp_path, *command)
+def test_the_work_on_a_file_is_not_split(tmp_path: Path) -> None:
+    assert "SQLite serves one process" in refused(tmp_path, "worker")
 
 
 def test_a_port_in_use_is_named_with_the_setting_that_chooses_another(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import sqlite3
 from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.api.creating import DATA_URI
 from tests.api.waiting import until
+from tests.cli.processes import served
 from tests.failover.system import System
 from tests.files import files_in
 from tests.serving import serve, settings_for
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.receiver import Receiver
     from tests.serving import Running
 
 BUSY = Rule(on="submit", do=answer(429, {"error": "Slow down."}), times=None)
@@ -75,6 +78,28 @@ def test_a_render_whose_inputs_are_in_no_backup_says_what_is_missing(
     with serve(settings_for(kept)) as restored:
         video = restored.wait(live["id"])
     assert (video["status"], video["error"]["code"]) == ("failed", "invalid_input")
+
+
+def test_a_copy_that_is_served_without_an_engine_orders_nothing_and_tells_nobody(
+    start_gateway: Callable[..., Running], tmp_path: Path, receiver: Receiver
+) -> None:
+    opened = {"allow_private_networks": "127.0.0.1"}
+    gateway, kept = start_gateway(**opened), tmp_path / "kept"
+    with gateway.idle():
+        video = gateway.live(webhook_url=receiver.url())
+        back_up_database(gateway.data_dir, kept)
+        assert gateway.http.post(f"/v1/videos/{video['id']}/cancel").is_success
+    receiver.wait(1)
+    told = len(receiver.got)
+    environment = {"REELGATE_DATA_DIR": str(kept), "REELGATE_ALLOW_PRIVATE_NETWORKS": "127.0.0.1"}
+    with served(tmp_path, "--no-engine", **environment) as copy, httpx.Client(base_url=copy.url, timeout=60) as http:
+        assert http.post(f"/v1/videos/{video['id']}/cancel").json()["error"]["code"] == "cancelled"
+        waiting = http.post("/v1/videos", json={"prompt": "nobody makes it"}).json()
+        held = http.get(f"/v1/videos/{waiting['id']}", params={"wait": 5}).json()
+        assert held["status"] == "queued"
+        assert len(receiver.got) == told
+    with serve(settings_for(kept, **opened)):
+        receiver.wait(told + 1)
 
 
 @pytest.mark.parametrize(
