@@ -57,7 +57,7 @@ def site() -> Site:
     return Site(files, digest.hexdigest()[:16])
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def index(request: Request, gateway: Services) -> Response:
     """Show the dashboard."""
     files, digest = site()

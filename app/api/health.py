@@ -17,12 +17,14 @@ router = APIRouter(tags=["health"])
 VERSION = version("reelgate")
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", response_model=schemas.Health)
 async def healthz() -> JSONResponse:
     """Say that the process lives."""
     return JSONResponse({"status": "ok", "service": "reelgate", "version": VERSION})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=schemas.Health, responses={503: {"model": schemas.Health}})
 async def readyz(gateway: Services) -> JSONResponse:
     """Say whether requests will be served: the database answers."""

@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 _FILES = "/docs/files"
 
 
-@router.get("/docs")
+@router.api_route("/docs", methods=["GET", "HEAD"])
 async def docs() -> HTMLResponse:
     """Show the API and let people try it."""
     return get_swagger_ui_html(

@@ -188,7 +188,7 @@ def test_an_unknown_route_is_not_found(gateway: Running, method: str, path: str)
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/healthz", "GET"),
+        ("/healthz", "GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
         ("/docs/files/nothing.css", "GET, HEAD"),
         ("{}/videos/edits", "POST"),

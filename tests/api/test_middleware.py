@@ -83,6 +83,13 @@ def test_a_trailing_slash_is_answered_not_redirected(gateway: Running, path: str
     assert gateway.http.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/healthz", "/readyz"])
+def test_monitors_are_answered_by_head_as_by_get_without_a_body(gateway: Running, path: str) -> None:
+    head, get = gateway.http.head(path), gateway.http.get(path)
+    assert (head.status_code, head.headers["content-type"]) == (200, get.headers["content-type"])
+    assert (head.headers["content-length"], head.content) == (str(len(get.content)), b"")
+
+
 def test_every_answer_has_an_id_of_its_own(gateway: Running) -> None:
     first, second = (gateway.http.get("/v1/nope") for _ in range(2))
     check_refusal(first, 404, "not_found", None)
