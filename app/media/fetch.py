@@ -153,7 +153,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, httpx.ReadTimeout):
         return f"the server sends nothing for {_PATIENCE.read:g} s"
     if isinstance(error, httpx.ConnectError):
-        return "the server cannot be reached, or its certificate is not valid for this name"
+        encrypted = error.request.url.scheme == "https"  # where a redirect may have led
+        return f"the server cannot be reached{', or its certificate is not valid for this name' if encrypted else ''}"
     return "the server breaks off or does not speak HTTP"
 
 

@@ -142,5 +142,6 @@ def _wish(headers: httpx.Headers) -> float | None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, httpx.ConnectError):
-        return "it cannot be reached, or its certificate is not valid for this name"
+        encrypted = error.request.url.scheme == "https"
+        return f"it cannot be reached{', or its certificate is not valid for this name' if encrypted else ''}"
     return "it breaks off or does not speak HTTP"

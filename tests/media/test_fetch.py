@@ -128,7 +128,7 @@ async def test_a_closed_port_is_unavailable(fetcher: Fetcher, tmp_path: Path) ->
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        assert "cannot be reached" in await refusal(fetcher, url, tmp_path)
+        assert (await refusal(fetcher, url, tmp_path)).endswith("cannot be fetched: the server cannot be reached.")
 
 
 async def test_a_server_that_stays_silent_is_given_up(

@@ -161,6 +161,13 @@ async def test_no_proxy_and_no_credentials_of_the_environment_are_used(
     assert not [got for got in receiver.got if {"authorization", "cookie", "proxy-authorization"} & set(got.headers)]
 
 
+async def test_a_receiver_without_encryption_that_cannot_be_reached_has_no_certificate_to_blame(
+    unused_port: int,
+) -> None:
+    posted = await Poster(NetworkPolicy.parse("127.0.0.1")).post(f"http://127.0.0.1:{unused_port}/", {}, b"{}")
+    assert str(posted.reason).endswith(": it cannot be reached.")
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [("receiver.example", "None"), ("other.example", "its certificate is not valid for this name")],
