@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Providers have these themselves: fal, AI/ML API and xAI by their own pages, Kling its `mode`.
 _PROVIDERS_OWN = frozenset({"image_urls", "video_urls", "reference_audio_urls", "reference_video_urls", "mode"})
 _NEAR = 0.8  # of 1: one letter of five or more is wrong, a plural, another case, a hyphen
+_PREFIX = 4  # letters that a field begins with and no other: enough to mean it
 _LONGEST = 40  # characters of a name, and
 _LOOKED_AT = 32  # fields that are compared: a body may have a million
 _SHOWN = 100  # characters of a value
@@ -39,7 +40,9 @@ def refuse(warnings: tuple[ParameterWarning, ...]) -> None:
 @lru_cache(maxsize=1024)
 def _meant(name: str) -> str | None:
     """Return the field that was probably meant. A name with a word more (`end_image_url`) is another one."""
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), sorted(KNOWN), n=1, cutoff=_NEAR)
+    plain = name.lower().replace("-", "_")
+    begun = [field for field in KNOWN if len(plain) >= _PREFIX and field.startswith(plain)]
+    near = difflib.get_close_matches(plain, sorted(KNOWN), n=1, cutoff=_NEAR) or (begun if len(begun) == 1 else [])
     if not near or name in _PROVIDERS_OWN or name.startswith(f"{near[0]}_") or name.endswith(f"_{near[0]}"):
         return None
     return near[0]

@@ -40,6 +40,10 @@ def meant(name: str) -> str | None:
         ("idempotencyKey", "idempotency_key"),
         ("stict", "strict"),
         ("N", "n"),
+        ("aspect", "aspect_ratio"),
+        ("webhook", "webhook_url"),
+        ("meta", "metadata"),
+        ("Char", "characters"),
     ],
 )
 def test_a_name_with_a_slip_is_told_with_the_one_that_was_meant(name: str, field: str) -> None:
@@ -57,7 +61,10 @@ def test_no_field_that_a_provider_has_is_taken_for_a_slip() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["seed", "negative_prompt", "generate_audio", "mode", "duration_ms", "prompt_2", "start_image_url", "fps", "x"],
+    [
+        *("seed", "negative_prompt", "generate_audio", "mode", "duration_ms", "prompt_2", "start_image_url", "fps"),
+        *("x", "asp", "res", "input", "reference", "style", "quality", "background"),
+    ],
 )
 def test_a_name_of_its_own_or_with_a_word_more_is_another_field(name: str) -> None:
     assert meant(name) is None
