@@ -74,13 +74,14 @@ def test_spend_is_shown_day_by_day_and_the_days_without_any_too(open_page: Calla
     visit = open_page()
     visit.sign_in(place="#/costs")
     page = visit.page
+    expect(page.locator(".axis text", has_text="$")).to_have_text(["$0.00", "$0.25", "$0.50", "$0.75", "$1.00"])
     expect(tile(page, "Spent")).to_have_text("$30.00")
-    expect(tile(page, "Videos made")).to_have_text("30")
+    expect(tile(page, "Outputs made")).to_have_text("30")
     expect(marks(page)).to_have_count(30)
     page.get_by_label("90 days").check()
     expect(tile(page, "Spent")).to_have_text("$40.00")
     expect(marks(page)).to_have_count(90)
-    assert marks(page).first.get_attribute("aria-label").endswith("$0, 0 videos")  # type: ignore[union-attr]
+    assert marks(page).first.get_attribute("aria-label").endswith("$0, 0 outputs")  # type: ignore[union-attr]
     page.get_by_text("Figures").click()
     expect(page.locator("tbody tr")).to_have_count(40)
     expect(page.locator("tfoot")).to_contain_text("$40.00")
@@ -93,7 +94,7 @@ def test_the_range_and_the_grouping_are_in_the_address_and_survive_a_reload(open
     page.get_by_label("7 days").check()
     page.get_by_label("Provider", exact=True).check()
     expect(marks(page)).to_have_count(2)
-    expect(marks(page).first).to_have_attribute("aria-label", "xai: $4.00, 4 videos")
+    expect(marks(page).first).to_have_attribute("aria-label", "xai: $4.00, 4 outputs")
     assert page.url.endswith("#/costs?days=7&by=provider")
     page.reload()
     expect(page.get_by_label("7 days")).to_be_checked()
@@ -111,7 +112,7 @@ def test_keys_are_shown_by_their_names_whatever_is_in_them(open_page: Callable[.
     visit.sign_in(place="#/costs?days=90&by=key")
     page = visit.page
     expect(page.get_by_role("rowheader", name="<b>Film</b> team")).to_be_visible()
-    expect(page.get_by_role("img", name="<b>Film</b> team: $20.00, 20 videos")).to_be_visible()
+    expect(page.get_by_role("img", name="<b>Film</b> team: $20.00, 20 outputs")).to_be_visible()
 
 
 def test_a_chart_is_read_with_the_arrow_keys_and_one_tab_stop(open_page: Callable[..., Visit]) -> None:
@@ -138,7 +139,7 @@ def test_a_tap_tells_what_a_mark_is(open_page: Callable[..., Visit]) -> None:
     visit = open_page(**PHONE)
     visit.sign_in(place="#/costs?days=7")
     visit.page.locator(".chart .mark").nth(3).tap()
-    expect(visit.page.locator(".tip")).to_contain_text("$1.00, 1 video")
+    expect(visit.page.locator(".tip")).to_contain_text("$1.00, 1 output")
 
 
 def test_an_admin_sees_every_budget_and_what_is_nearly_spent_first(open_page: Callable[..., Visit]) -> None:
@@ -151,6 +152,10 @@ def test_an_admin_sees_every_budget_and_what_is_nearly_spent_first(open_page: Ca
     meter = visit.page.get_by_role("meter", name="<b>Film</b> team")
     expect(meter).to_have_attribute("aria-valuenow", "25")
     expect(visit.page.get_by_text("1 key has no budget.")).to_be_visible()
+    visit.page.goto("/#/keys")
+    expect(visit.row("Tests")).to_contain_text("Nearly spent: $9.50 of $10.00 in total")
+    expect(visit.row("Film")).not_to_contain_text("Nearly spent")
+    expect(visit.page.locator(".budget.short")).to_have_count(1)
 
 
 def test_a_member_sees_what_is_its_own_and_nothing_of_other_keys(

@@ -249,6 +249,23 @@ def test_money_that_was_reserved_is_shown_beside_what_was_spent(keys: Visit, ser
     assert row.locator(".budget .reserved").evaluate("(part) => part.offsetWidth") > 0
 
 
+@pytest.mark.parametrize("height", [800, 500])
+def test_the_buttons_of_a_long_dialog_are_in_sight_and_hide_nothing_that_is_filled_in(
+    open_page: Callable[..., Visit], guarded: Running, height: int
+) -> None:
+    visit = open_page(guarded, viewport={"width": 1280, "height": height})
+    visit.sign_in(place="#/keys")
+    dialog = press(visit, "New key")
+    button = dialog.get_by_role("button", name="Make key")
+    for field in ("Name", "Outputs at a time", "Expires"):
+        dialog.get_by_label(field).focus()
+        expect(button).to_be_in_viewport(ratio=1)
+        above, below = dialog.get_by_label(field).bounding_box(), button.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert above["y"] + above["height"] <= below["y"]
+
+
 def test_times_stay_true_while_the_page_is_open(keys: Visit, guarded: Running) -> None:
     make(guarded.http, name="aging")
     keys.page.clock.install()

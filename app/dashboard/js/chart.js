@@ -13,7 +13,7 @@ const ROW = 44;
 const GLYPH = 7.2; // pixels of a letter, about
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-// points: [{ label, value, told }]; `told` is said of the mark, `format` writes a value at the axis.
+// points: [{ label, value, told }]; `told` is said of the mark, `format` writes a value at the axis, given the step, too.
 export function columns(label, points, format) {
   return chart(label, (width) => {
     const marks = ticksOf(Math.max(...points.map(({ value }) => value)));
@@ -23,7 +23,7 @@ export function columns(label, points, format) {
     const every = Math.ceil(LABEL / band);
     const axis = marks.flatMap((value) => [
       svg("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
-      svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, format(value)),
+      svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, format(value, marks[1])),
     ]);
     const names = points.map(({ label: name }, index) =>
       (points.length - 1 - index) % every ? null : svg("text", { x: LEFT + (index + 0.5) * band, y: HEIGHT - 6, "text-anchor": "middle" }, name),

@@ -1,12 +1,12 @@
 // What is left of each budget: of every live key for an admin, of one's own for everybody else.
 
 import { call } from "../api.js";
+import { shareOf, stateOf } from "../budget.js";
 import { h } from "../dom.js";
 import { money, moment, plural } from "../format.js";
 import { session } from "../session.js";
 
 const PERIODS = { day: "today", month: "this month", total: "in all" };
-const NEARLY = 0.9; // as the metrics have it
 
 export async function budgets(named, signal) {
   return session.role === "admin" ? ofAll(await named) : ofOne(await call("GET", "/v1/balance", { signal }));
@@ -19,7 +19,7 @@ function ofAll(keys) {
     const { name, budget_usd: limit, spent_usd: spent, reserved_usd: reserved, budget_period: period } = key;
     return { name, limit, spent, reserved, period };
   });
-  all.sort((one, other) => share(other) - share(one));
+  all.sort((one, other) => shareOf(other) - shareOf(one));
   const free = live.length - limited.length;
   return [
     all.length ? h("ul", { class: "budgets" }, all.map(budget)) : null,
@@ -35,14 +35,13 @@ function ofOne({ limit, spent, reserved, period, resets_at: resets }) {
 
 function budget(one) {
   const { name, limit, spent, reserved, period } = one;
-  const used = share(one);
   const part = (value, kind) => {
     const bar = h("span", { class: kind });
     bar.style.width = `${limit ? Math.min(100, (value / limit) * 100) : 100}%`;
     return bar;
   };
   const told = `${amount(spent)} of ${amount(limit)} ${PERIODS[period]}${reserved ? `, ${amount(reserved)} reserved` : ""}`;
-  const state = used >= 1 ? "Used up" : used >= NEARLY ? "Nearly spent" : null;
+  const state = stateOf(one);
   const meter = { role: "meter", "aria-label": name, "aria-valuemin": "0", "aria-valuemax": String(limit), "aria-valuenow": String(Math.min(limit, spent + reserved)) };
   return h(
     "li",
@@ -52,5 +51,4 @@ function budget(one) {
   );
 }
 
-const share = ({ limit, spent, reserved }) => (limit ? (spent + reserved) / limit : 1);
 const amount = (dollars) => (dollars ? money(dollars) : "$0");

@@ -34,7 +34,7 @@ function totals({ cost, outputs, seconds }) {
     "dl",
     { class: "tiles" },
     tile("Spent", cost ? money(cost) : "$0"),
-    tile("Videos made", String(outputs)),
+    tile("Outputs made", String(outputs)),
     tile("Length", lasts(seconds)),
     tile("On average", outputs ? money(cost / outputs) : "–"),
   );
@@ -58,7 +58,7 @@ function draw(by, rows, days) {
 function figures(by, rows, total) {
   const line = ({ name, outputs, seconds, cost }) =>
     h("tr", {}, h("th", { scope: "row" }, name), [String(outputs), lasts(seconds), money(cost)].map((each) => h("td", {}, each)));
-  const head = [by[0].toUpperCase() + by.slice(1), "Videos", "Length", "Cost"].map((each) => h("th", { scope: "col" }, each));
+  const head = [by[0].toUpperCase() + by.slice(1), "Outputs", "Length", "Cost"].map((each) => h("th", { scope: "col" }, each));
   return h(
     "details",
     { class: "figures", open: by !== "day" },
@@ -80,7 +80,12 @@ function sum(data) {
   return total;
 }
 
-const say = (name, { cost, outputs }) => `${name}: ${cost ? money(cost) : "$0"}, ${plural(outputs, "video")}`;
+const say = (name, { cost, outputs }) => `${name}: ${cost ? money(cost) : "$0"}, ${plural(outputs, "output")}`;
 const lasts = (seconds) => (seconds ? span(seconds) : "–");
-const axis = (value) => `$${Number(value.toPrecision(6))}`;
+
+// Whole dollars where every mark is whole; else cents, and as many more decimals as the step between two marks has.
+function axis(value, step) {
+  const decimals = step.toFixed(6).replace(/0+$/, "").split(".")[1].length;
+  return `$${value.toFixed(decimals && Math.max(2, decimals))}`;
+}
 const costliest = (one, other) => other.cost - one.cost;

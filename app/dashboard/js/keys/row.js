@@ -1,5 +1,6 @@
 // One key in the table: who holds it, its money, its limits, its days, and what can be done with it.
 
+import { stateOf } from "../budget.js";
 import { h } from "../dom.js";
 import { money, plural } from "../format.js";
 import { when } from "../when.js";
@@ -29,18 +30,20 @@ function budget(key) {
   const reserved = key.reserved_usd ? h("p", { class: "hint" }, `${money(key.reserved_usd)} reserved`) : null;
   if (key.budget_usd === null) return [h("p", {}, `${spent} spent`), reserved, h("p", { class: "hint" }, "no limit")];
   const limit = key.budget_usd ? money(key.budget_usd) : "$0";
-  return [h("p", {}, `${spent} of ${limit} ${PERIODS[key.budget_period]}`), bar(key), reserved];
+  const state = stateOf({ limit: key.budget_usd, spent: key.spent_usd, reserved: key.reserved_usd });
+  const told = `${spent} of ${limit} ${PERIODS[key.budget_period]}`;
+  return [h("p", {}, state ? h("strong", { class: "error" }, `${state}: `) : null, told), bar(key, state), reserved];
 }
 
 // What is said above it in words.
-function bar({ spent_usd: spent, reserved_usd: reserved, budget_usd: limit }) {
+function bar({ spent_usd: spent, reserved_usd: reserved, budget_usd: limit }, state) {
   const share = (amount) => `${limit ? Math.min(100, (amount / limit) * 100) : 100}%`;
   const parts = [spent, reserved].map((amount, place) => {
     const part = h("span", { class: place ? "reserved" : "spent" });
     part.style.width = share(amount);
     return part;
   });
-  return h("div", { class: spent + reserved >= limit ? "budget full" : "budget", "aria-hidden": "true" }, parts);
+  return h("div", { class: state ? "budget short" : "budget", "aria-hidden": "true" }, parts);
 }
 
 function limits(key) {
