@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.api.test_submissions import lost_at, show
+from tests.api.test_submissions import LOST, UNLISTED, listed, lose, lost_at, show
 from tests.dashboard.looks import faults, looks
 from tests.failover.system import System
+from tests.upstreams.behaviour import Rule, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,6 +102,52 @@ def test_a_job_that_was_found_is_taken_over(room: Visit, system: System, flagged
     expect(room.page.locator("[data-submission]")).to_contain_text("The provider took it")
     assert system.wait(flagged["video_id"])["status"] == "completed"
     room.complaints = [each for each in room.complaints if "status of" not in each]
+
+
+def test_what_became_of_one_is_said_of_the_others_of_its_video_at_once(
+    system: System, open_page: Callable[..., Visit]
+) -> None:
+    system.start(providers=("xai",))
+    system.misbehave("xai", Rule(on="submit", do=LOST, times=None), UNLISTED)
+    video_id = system.create(n=3)
+    system.outlast(video_id)
+    system.until(lambda: len(listed(system)) == 3)
+    lose(system)
+    visit = open_page(system.gateway)
+    visit.page.goto("/#/submissions")
+    cards = visit.page.locator("[data-submission]")
+    expect(cards).to_have_count(4)
+    for index in range(3):
+        expect(cards.filter(has_text=f"{video_id}[{index}]")).to_have_count(1)
+    visit.page.locator("li", has_text=f"{video_id}[1]").get_by_role("button").click()
+    dialog = visit.page.get_by_role("dialog", name="What became of it?")
+    same = dialog.get_by_label("The same for the other 2 of this video")
+    expect(same).to_be_hidden()
+    dialog.get_by_role("radio", name="The job is there").check()
+    expect(same).to_be_hidden()
+    dialog.get_by_role("radio", name="Only the charge is there").check()
+    same.check()
+    dialog.get_by_role("button", name="Go on").click()
+    sure(visit, "Book $0.05 as lost for each of 3?")
+    expect(cards.filter(has_text="Lost, and charged")).to_have_count(3)
+    expect(cards.get_by_role("button")).to_have_count(1)
+    assert sorted((each["video_id"] == video_id, each["phase"]) for each in listed(system, status="all")) == [
+        (False, "submitting"),
+        *[(True, "charged")] * 3,
+    ]
+
+
+def test_an_output_has_the_same_index_everywhere_as_in_the_api(system: System, open_page: Callable[..., Visit]) -> None:
+    system.start(providers=("xai",))
+    system.misbehave("xai", Rule(on="submit", do=answer(400), times=None))
+    video_id = system.create(n=2)
+    system.outlast(video_id)
+    page = open_page(system.gateway).page
+    page.goto(f"/#/videos/{video_id}")
+    for index in range(2):
+        expect(page.locator(".output").nth(index)).to_contain_text(f"Output [{index}]: ")
+        expect(page.locator(".timeline li", has_text=f"output [{index}]").first).to_be_visible()
+        expect(page.locator(".attempts dd", has_text=f"[{index}]")).to_have_count(1)
 
 
 def test_neither_job_nor_charge_costs_nothing(room: Visit, system: System, flagged: dict[str, Any]) -> None:

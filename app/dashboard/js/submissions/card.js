@@ -24,8 +24,12 @@ export function submissionCard(submission, names) {
   async function settle() {
     const settled = await resolve(submission);
     if (!settled) return;
-    const card = submissionCard(settled, names);
-    element.replaceWith(card);
+    const list = element.parentElement;
+    const [card] = settled.map((each) => {
+      const now = submissionCard(each, names);
+      list.querySelector(`[data-submission="${CSS.escape(each.id)}"]`)?.replaceWith(now); // it may not be shown yet
+      return now;
+    });
     card.tabIndex = -1;
     card.focus();
   }
@@ -48,7 +52,7 @@ export function submissionCard(submission, names) {
       ["Owner", names.get(submission.owner) ?? submission.owner],
       ["Endpoint", h("code", {}, submission.endpoint)],
       ["Submission", h("code", {}, submission.id)],
-      ["Video", h("code", {}, `${submission.video_id}${submission.output_index ? `, output ${submission.output_index + 1}` : ""}`)],
+      ["Video", h("code", {}, `${submission.video_id}[${submission.output_index}]`)],
       ["Id there", submission.upstream_id && h("code", {}, submission.upstream_id)],
     ]),
     attempts(submission.attempts),

@@ -1,18 +1,19 @@
 // Says what became of a submission. Money hangs on it and the first word stands, so it is asked twice.
 
-import { call } from "../api.js";
+import { call, query, reason } from "../api.js";
 import { confirm } from "../confirm.js";
 import { askFor } from "../dialog.js";
 import { h } from "../dom.js";
-import { field, group, option } from "../fields.js";
+import { checkbox, field, group, option } from "../fields.js";
 import { money } from "../format.js";
 import { toast } from "../notify.js";
 import { providerOf } from "./providers.js";
 
 const EXACT = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD", maximumFractionDigits: 6 });
 
-// Resolves to the submission as it is then, or to null if one left.
+// Resolves to what was settled, as it is then: this submission first, then others of its video. Null if one left.
 export async function resolve(submission) {
+  const others = await othersOf(submission).catch(() => []); // each can be settled by itself
   const { name } = providerOf(submission);
   const pick = (value, label, hint) => option("outcome", value, label, hint);
   const ways = [
@@ -24,19 +25,24 @@ export async function resolve(submission) {
   const cost = h("input", { id: "cost-usd", inputmode: "decimal", autocomplete: "off", value: submission.cost_estimate || "" });
   const asked = { accepted: field("upstream_id", `Its id at ${name}`, upstream), charged: field("cost_usd", "What was charged, in dollars", cost) };
   const chosen = () => ways.find(({ input }) => input.checked)?.input.value;
-  const show = () => Object.entries(asked).forEach(([way, element]) => (element.hidden = way !== chosen()));
+  const same = checkbox("same", `The same for the other ${others.length} of this video`, false, "that are unknown");
+  const show = () => {
+    Object.entries(asked).forEach(([way, element]) => (element.hidden = way !== chosen()));
+    same.element.hidden = !others.length || !["charged", "not_charged"].includes(chosen()); // each job has an id of its own
+  };
+  const all = () => [submission, ...(same.box.checked && !same.element.hidden ? others : [])];
 
   for (const { input } of ways) input.addEventListener("change", show);
   show();
   const done = await askFor({
     title: "What became of it?",
     detail: `An order of ${money(submission.cost_estimate)} at ${name}: “${submission.prompt}”`,
-    content: [group("outcome", "You found", ways.map(({ element }) => element)), Object.values(asked)].flat(),
+    content: [group("outcome", "You found", ways.map(({ element }) => element)), Object.values(asked), same.element].flat(),
     yes: "Go on",
-    work: () => settle(submission, said(chosen(), upstream.value.trim(), cost.value.trim())),
+    work: () => settle(all(), said(chosen(), upstream.value.trim(), cost.value.trim())),
   });
-  if (done) toast("It is settled.");
-  return done;
+  if (done) toast(done.refused ? `${done.settled.length} of ${done.settled.length + done.refused} are settled. ${done.why}` : "It is settled.");
+  return done?.settled ?? null;
 }
 
 function said(outcome, upstreamId, cost) {
@@ -46,14 +52,36 @@ function said(outcome, upstreamId, cost) {
   return outcome ? { outcome } : {};
 }
 
-async function settle(submission, body) {
-  const path = `/v1/submissions/${submission.id}/resolve`;
-  if (!body.outcome || body.upstream_id === "" || typeof body.cost_usd === "string") return call("POST", path, { json: body }); // to be refused
+// The other unknown submissions of the same video.
+async function othersOf({ id, video_id: video }) {
+  const found = [];
+  for (let [more, after] = [true, null]; more; ) {
+    const page = await call("GET", `/v1/submissions${query({ after, limit: 100 })}`);
+    found.push(...page.data.filter((each) => each.video_id === video && each.id !== id));
+    [more, after] = [page.has_more, page.last_id];
+  }
+  return found;
+}
+
+async function settle([submission, ...others], body) {
+  const say = ({ id }) => call("POST", `/v1/submissions/${id}/resolve`, { json: body });
+  if (!body.outcome || body.upstream_id === "" || typeof body.cost_usd === "string") return say(submission); // to be refused
+  const each = others.length ? ` for each of ${others.length + 1}` : "";
   const [question, detail] = {
     accepted: [`Take over the job ${body.upstream_id}?`, "If the provider knows it, the video goes on with it."],
-    charged: [`Book ${EXACT.format(body.cost_usd)} as lost?`, `The provider was paid for no video. Estimated were ${money(submission.cost_estimate)}.`],
-    not_charged: ["Book nothing?", "The provider neither has the job nor charged it."],
+    charged: [`Book ${EXACT.format(body.cost_usd)} as lost${each}?`, `The provider was paid for no video. Estimated were ${money(submission.cost_estimate)}.`],
+    not_charged: [`Book nothing${each}?`, "The provider neither has the job nor charged it."],
   }[body.outcome];
   const sure = await confirm(question, `${detail} This cannot be taken back: the first word stands.`, "Say so", "Look again");
-  return sure ? call("POST", path, { json: body }) : null;
+  if (!sure) return null;
+  const done = { settled: [await say(submission)], refused: 0, why: "" };
+  for (const other of others) {
+    try {
+      done.settled.push(await say(other));
+    } catch (error) {
+      done.refused += 1;
+      done.why = reason(error);
+    }
+  }
+  return done;
 }

@@ -13,7 +13,7 @@ export function outputsOf(video) {
 }
 
 function outputBox(count, index) {
-  const name = count > 1 ? `Output ${index + 1}` : "Video";
+  const name = count > 1 ? `Output [${index}]` : "Video"; // by the index that the API and the command line know it by
   const label = h("span", {}, name);
   const figure = h("span", { class: "figure" });
   const bar = h("progress", { max: "100", "aria-label": `Progress of ${name.toLowerCase()}` });

@@ -23,7 +23,7 @@ export function timelineOf({ data }, count) {
       "li",
       { class: step },
       h("strong", {}, STEPS[step]),
-      h("span", {}, [count > 1 && index !== null ? `output ${index + 1}` : null, provider].filter(Boolean).join(" · ")),
+      h("span", {}, [count > 1 && index !== null ? `output [${index}]` : null, provider].filter(Boolean).join(" · ")),
       h("time", { class: "hint", datetime: new Date(at * 1000).toISOString() }, place ? `${clock(at)} · +${span(at - start)}` : clock(at)),
     );
   return h("ol", { class: "timeline" }, data.map(item));
@@ -38,7 +38,7 @@ export function attemptsOf(video) {
       {},
       h("p", { class: "row" }, h("strong", {}, provider), h("span", { class: outcome === "failed" ? "error" : "hint" }, outcome)),
       facts([
-        ["Output", video.n > 1 ? index + 1 : null],
+        ["Output", video.n > 1 ? `[${index}]` : null],
         ["Cost", cost === null ? null : money(cost)],
         ["Error", code ? `${code}: ${message ?? ""}` : null],
       ]),
