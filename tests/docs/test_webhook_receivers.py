@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.serving import Running
 
 SAMPLES = {example.language: example.code for example in examples(ROOT / RECEIVERS)}
+TYPED = [example.code for example in examples(ROOT / RECEIVERS) if example.language == "bash"]
 NEEDS_NODE = pytest.mark.skipif(node_is_missing(), reason="needs node and npm")
 
 
@@ -81,13 +82,14 @@ def test_the_sample_takes_what_the_gateway_signs_and_nothing_else(
     assert heard.read_text() == f"video.completed {video['id']}\n", "and one that comes twice is told once"
 
 
+@pytest.mark.parametrize("block", TYPED, ids=["webhook_url", "endpoint"])
 @pytest.mark.skipif(not all(map(shutil.which, NEEDS["bash"])), reason="needs curl and jq")
 def test_the_page_can_be_followed_from_top_to_bottom_on_ones_own_machine(
-    start_gateway: Callable[..., Running], tmp_path: Path, unused_port: int
+    start_gateway: Callable[..., Running], tmp_path: Path, unused_port: int, block: str
 ) -> None:
     gateway = start_gateway(allow_private_networks="127.0.0.1")
     command("python", tmp_path)
-    typed = SAMPLES["bash"].replace("9009", str(unused_port))
+    typed = block.replace("9009", str(unused_port))
     started, _, ordered = typed.partition("receiver.py &\n")
     listening = f"until curl -s -o /dev/null http://127.0.0.1:{unused_port}/; do sleep 0.1; done"
     heard = tmp_path / "heard"
