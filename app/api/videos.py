@@ -24,6 +24,7 @@ from app.domain.references import NamedRef, Url, VideoId, content_link
 from app.domain.requests import VideoRequest, parse
 from app.domain.sizing import ParameterWarning
 from app.services.accounts import Caller
+from app.services.audit import audit
 from app.services.planning import Plan
 
 router = APIRouter(tags=["videos"])
@@ -94,17 +95,20 @@ _ENDING = docs.errors("video_not_found", "permission_denied")
 
 @router.delete("/videos/{video_id}", response_model=schemas.VideoDeleted, responses=_ENDING)
 async def delete_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
-    """Cancel the video if it is live, and remove it with its media. An admin key removes those of nobody, too."""
-    await gateway.videos.delete(await _whose_to_end(gateway, caller, video_id), video_id)
+    """Cancel the video if it is live, and remove it with its media; with an admin key, what no live key holds, too."""
+    owner = await _whose_to_end(gateway, caller, video_id)
+    await gateway.videos.delete(owner, video_id)
+    _audited("video.delete", caller, owner, video_id)
     note(request, video_id=video_id)
     return JSONResponse({"id": video_id, "object": "video.deleted", "deleted": True})
 
 
 @router.post("/videos/{video_id}/cancel", response_model=schemas.VideoToRead, responses=_ENDING)
 async def cancel_video(video_id: str, request: Request, gateway: Services, caller: Client) -> JSONResponse:
-    """Stop a live video; a finished one is returned unchanged. An admin key stops those of nobody, too."""
+    """Stop a live video; a finished one is returned unchanged. An admin key stops those that no live key holds."""
     owner = await _whose_to_end(gateway, caller, video_id)
     video = await gateway.videos.cancel(owner, video_id)
+    _audited("video.cancel", caller, owner, video.row.id)
     note(request, video_id=video.row.id)
     return answer(request, gateway, video, keyed=owner != caller.owner)
 
@@ -112,13 +116,19 @@ async def cancel_video(video_id: str, request: Request, gateway: Services, calle
 async def _whose_to_end(gateway: Gateway, caller: Caller, video_id: str) -> str:
     """Return the owner in whose name the caller cancels or deletes a video. Raises GatewayError."""
     owner = (await gateway.videos.read(caller, video_id)).row.owner
-    if not caller.may_end(owner):
+    if not await gateway.accounts.may_end(caller, owner):
         message = (
             f"This video is of the key {owner!r}: an admin key may look at it, but only its own cancels or deletes it. "
-            "Revoking that key with cancel=true stops all that it ordered."
+            "Revoking that key with cancel=true stops all that it ordered, and lets an admin key delete it."
         )
         raise GatewayError("permission_denied", message, param="video_id")
     return owner
+
+
+def _audited(action: str, caller: Caller, owner: str, video_id: str) -> None:
+    """Tell the audit trail what an admin did to a video that is not its own."""
+    if owner != caller.owner:
+        audit(action, who=caller.owner, target=video_id, key=owner)
 
 
 async def _accept(posted: Posted, wanted: VideoRequest) -> JSONResponse:

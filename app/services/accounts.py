@@ -43,10 +43,6 @@ class Caller:
         """Say whether this owner's videos may be looked at: one's own and, by an admin, everybody's."""
         return self.role == "admin" or owner == self.owner
 
-    def may_end(self, owner: str) -> bool:
-        """Say whether this owner's videos may be cancelled and deleted: nobody else could those of an open gateway."""
-        return owner == self.owner or (self.role == "admin" and owner == OPEN.owner)
-
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -107,6 +103,16 @@ class Accounts:
         if not key_format.is_whole(key):
             raise GatewayError("invalid_api_key", key_format.fault(key))
         return await self._look_up(hashed)
+
+    async def may_end(self, caller: Caller, owner: str) -> bool:
+        """Say whether the caller may end this owner's videos: its own, and an admin what no live key holds."""
+        if owner == caller.owner or caller.role != "admin":
+            return owner == caller.owner
+        if owner in (OPEN.owner, ADMIN.owner):
+            return owner == OPEN.owner or self._admin_hash is None
+        async with self._database.read() as session:
+            key = await keys.get(session, owner)
+        return key is None or key.row.revoked_at is not None
 
     async def is_open(self) -> bool:
         """Say whether everybody is let in, because no key exists or none is asked for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ from tests.api.waiting import Reader, until, waits
 from tests.serving import serve, settings_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import httpx
@@ -98,7 +100,7 @@ def test_an_admin_lists_one_keys_videos_or_everybodys(
     assert [each["id"] for each in listed(admin, key_id="all", after=first[0]["id"], status="completed")] == [
         video["id"]
     ]
-    assert [each["id"] for each in listed(admin, key_id="all", prompt="OWNER'S")] == [video["id"]]
+    assert [each["id"] for each in listed(admin, key_id="all", prompt="OWNER'S", status="completed")] == [video["id"]]
     assert listed(admin, key_id="key_none") == []
 
 
@@ -133,6 +135,39 @@ def test_nobody_else_may_ask_for_other_keys_not_even_by_its_own_id(
             answer = http.get("/v1/videos", params={"key_id": key_id})
             error = answer.json()["error"]
             assert (answer.status_code, error["code"], error["param"]) == (403, "permission_denied", "key_id")
+
+
+def test_what_a_revoked_key_left_an_admin_cancels_and_deletes(shop: Running, admin: httpx.Client) -> None:
+    key = make(admin)
+    with client(shop, key["key"]) as holder, shop.idle():
+        made = holder.post("/v1/videos", json=SHORT).json()
+        path = f"/v1/videos/{made['id']}"
+        assert admin.post(f"{path}/cancel").status_code == 403
+        assert admin.delete(f"/v1/keys/{key['id']}").is_success
+        with client(shop, make(admin)["key"]) as stranger:
+            assert [stranger.post(f"{path}/cancel").status_code, stranger.delete(path).status_code] == [404, 404]
+        stopped = admin.post(f"{path}/cancel").json()
+        schemas.OthersVideo.model_validate(stopped, strict=True)
+        assert (stopped["error"]["code"], stopped["key_id"]) == ("cancelled", key["id"])
+    assert admin.delete(path).json() == {"id": made["id"], "object": "video.deleted", "deleted": True}
+    assert admin.get(path).status_code == 404
+
+
+def test_what_the_admin_key_of_the_settings_made_is_nobodys_once_it_is_gone(
+    start_gateway: Callable[..., Running], tmp_path: Path
+) -> None:
+    second = start_gateway(admin_key=ADMIN_KEY)
+    with client(second, ADMIN_KEY) as first:
+        key = make(first, role="admin")
+        path = f"/v1/videos/{first.post('/v1/videos', json=SHORT).json()['id']}"
+    with client(second, key["key"]) as other:
+        assert other.delete(path).status_code == 403
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    with closing(sqlite3.connect(tmp_path / "reelgate.sqlite3", timeout=60)) as database:
+        database.execute("VACUUM INTO ?", [str(copy / "reelgate.sqlite3")])
+    with serve(settings_for(copy)) as without, client(without, key["key"]) as other:
+        assert other.delete(path).is_success
 
 
 def test_what_would_use_or_change_it_stays_the_owners(

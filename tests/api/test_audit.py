@@ -69,6 +69,25 @@ def test_what_is_done_to_keys_is_told_once(
         assert secret not in trail.seen
 
 
+def test_what_an_admin_ends_of_a_revoked_key_is_told_and_what_is_its_own_is_not(
+    start_gateway: Callable[..., Running], capfd: pytest.CaptureFixture[str]
+) -> None:
+    trail = Trail(capfd)
+    gateway = start_gateway(admin_key=ADMIN_KEY)
+    with client(gateway, ADMIN_KEY) as admin, gateway.idle():
+        key = make(admin)
+        with client(gateway, key["key"]) as holder:
+            theirs = ask(holder, "POST", "/v1/videos", prompt="a boat")["id"]
+        own = ask(admin, "POST", "/v1/videos", prompt="a boat")["id"]
+        ask(admin, "DELETE", f"/v1/keys/{key['id']}")
+        trail.read()
+        for video_id in (theirs, own):
+            ask(admin, "POST", f"/v1/videos/{video_id}/cancel")
+            ask(admin, "DELETE", f"/v1/videos/{video_id}")
+    about = {"who": "admin", "target": theirs, "key": key["id"], "request_id": "asked:1"}
+    assert trail.read() == [{"action": "video.cancel", **about}, {"action": "video.delete", **about}]
+
+
 def test_what_is_done_to_receivers_of_webhooks_is_told_by_whose_key(
     start_gateway: Callable[..., Running], capfd: pytest.CaptureFixture[str]
 ) -> None:
