@@ -1,4 +1,4 @@
-"""A video's way to its end: one bar for each output."""
+"""A video's way to its end: one bar for each output, and a line for each trouble with a provider."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def follow(http: httpx.Client, video: dict[str, Any]) -> dict[str, Any]:
     )
     with Progress(*columns, console=err) as progress:
         bars = [progress.add_task("", total=100) for _ in video["outputs"]]
-        last = video
+        last, told, maker = video, set[str](), video["metadata"]["provider_name"]
         for last in _states(http, video):
+            maker = _tell(last, told, maker)
             for bar, entry in zip(bars, last["outputs"], strict=True):
                 progress.update(bar, completed=entry["progress"], description=_title(last, entry))
     return last
@@ -75,6 +76,23 @@ def _give_up(video: dict[str, Any], reason: str) -> NoReturn:
     """End with another status than a failed video has: whoever orders it anew pays for it twice."""
     lost = f"the gateway did not answer for {_PATIENCE:g} s ({reason}); the video goes on: {come_back(video)}"
     fail(lost, code="gateway_unreachable", status=UNREACHABLE, video_id=video["id"])
+
+
+def _tell(video: dict[str, Any], told: set[str], maker: str) -> str:
+    """Say, once, why it waits and who makes it instead, and return who does. The end of a failed one says all that."""
+    if video["status"] == "failed":
+        return maker
+    tried = [each for each in video["metadata"]["attempts"] if each["message"]]
+    words = dict.fromkeys(f"{each['provider']} {each['outcome']}: {each['message']}" for each in tried)
+    news = [text for text in words if text not in told]
+    told.update(news)
+    now: str = video["metadata"]["provider_name"]
+    if video["status"] != "queued" and now != maker:  # while it is queued, each may have its turn and nobody takes it
+        news.append(f"{now} makes it now")
+        maker = now
+    if news:
+        note("; ".join(text.removesuffix(".") for text in news))
+    return maker
 
 
 def come_back(video: dict[str, Any], base_url: str | None = None) -> str:

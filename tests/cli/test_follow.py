@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,15 @@ import pytest
 from tests.api.waiting import until
 from tests.cli.commands import told
 from tests.cli.cutting import cutting
+from tests.cli.screen import screen
+from tests.failover.system import System
+from tests.serving import serve, settings_for
+from tests.upstreams import xai
+from tests.upstreams.behaviour import Rule, fail
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typer.testing import Result
 
     from tests.api.waiting import Waits
@@ -141,3 +149,32 @@ def test_a_refusal_while_a_video_is_followed_names_the_video(run: Run, slow: Wai
         result = run("videos", "watch", video_id, "--json", "--base-url", proxy.url)
     error = json.loads(result.stdout)["error"]
     assert (result.exit_code, error["code"], error["video_id"]) == (1, "invalid_api_key", video_id)
+
+
+def test_why_a_video_waits_and_who_makes_it_instead_is_said_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as stack:
+        system = System(tmp_path / "served", stack, monkeypatch)
+        system.start(providers=("xai", "fal"))
+        system.misbehave("xai", Rule(on="job", do=fail(error_type="internal_error", error="Sorry, \x1b[31mno.")))
+        monkeypatch.setenv("REELGATE_BASE_URL", system.gateway.url)
+        result = run("generate", "a boat", "--seconds", "1", "--resolution", "480p")
+    assert result.exit_code == 0, result.output
+    notes = [line for line in told(result) if line.startswith("note: ")]
+    assert len([line for line in notes if "xai failed: " in line]) == 1, result.output
+    assert len([line for line in notes if "makes it now" in line]) == 1, result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_provider_that_nobody_reaches_is_named_while_the_video_waits_for_it(tmp_path: Path, unused_port: int) -> None:
+    nowhere = f"http://127.0.0.1:{unused_port}/v1"
+    with (
+        serve(settings_for(tmp_path / "served", XAI_API_KEY=xai.KEY, xai_url=nowhere)) as gateway,
+        screen(tmp_path, "generate", "a boat", "--base-url", gateway.url) as shown,
+    ):
+        shown.wait_for("note: xai unavailable: ")
+        shown.interrupt()
+        shown.wait_for("[y/N]")
+        shown.type("y\n")
+        assert shown.finish() == 130
