@@ -102,14 +102,20 @@ def _least(offers: Sequence[Offer]) -> int:
 
 def _over_budget(left: Balance, wanted: int) -> GatewayError:
     period = "" if left.period == "total" else f" for this {left.period}"
+    under_way = f" ({_money(left.reserved)} is reserved for what is under way)" if left.reserved else ""
     renewal = "" if left.resets_at is None else f" A new {left.period} begins at {_moment(left.resets_at)}."
     return GatewayError(
         "budget_exceeded",
-        f"The budget of this API key{period} does not allow this: ${dollars(wanted):.4f} are estimated, and of "
-        f"${dollars(left.limit or 0):.4f} are ${dollars(left.spent):.4f} spent and ${dollars(left.reserved):.4f} "
-        f"reserved for what is under way.{renewal} An admin may raise the budget (`reelgate keys update`); GET "
+        f"This costs {_money(wanted)}; {_money(left.available or 0)} of this API key's {_money(left.limit or 0)}"
+        f"{period} is left{under_way}.{renewal} An admin may raise the budget (`reelgate keys update`); GET "
         "/v1/balance tells how it stands.",
     )
+
+
+def _money(micros: int) -> str:
+    """Write micro-dollars in dollars, with cents at least."""
+    text = f"{dollars(micros):.6f}".rstrip("0")
+    return f"${text}{'0' * (2 - len(text.partition('.')[2]))}"
 
 
 def _moment(seconds: float) -> str:

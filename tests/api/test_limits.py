@@ -203,7 +203,7 @@ def test_a_dry_run_says_that_the_budget_would_refuse_it_and_only_then(gateway: R
     with holder(gateway, admin, budget_usd=0.12, providers=["fal"]) as http:
         assert told(http, n=2) == []
         (message,) = told(http, n=3)
-        assert message.startswith("this would be refused now. The budget of this API key does not allow this: $0.1500")
+        assert message.startswith("this would be refused now. This costs $0.15; $0.12 of this API key's $0.12 is left.")
         made = http.post("/v1/videos", json={**BODY, "n": 2}).json()["id"]
         (message,) = told(http)
         assert http.post("/v1/videos", json=BODY).json()["error"]["message"] in message
