@@ -180,8 +180,10 @@ def _mode(images: tuple[NamedRef, ...], video: NamedRef | None, *, is_reference:
 
 
 def _prompt(value: object) -> str:
-    if value is None or value == "":
+    if value is None:
         raise missing("prompt")
+    if value == "":
+        raise GatewayError("missing_required_parameter", "The prompt is empty; describe the video.", param="prompt")
     if not isinstance(value, str):
         raise invalid("prompt", f"Invalid prompt: expected a string, got {_kind(value)}.")
     if not value.strip():

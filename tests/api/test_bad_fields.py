@@ -27,9 +27,11 @@ def create(gateway: Running, **fields: object) -> httpx.Response:
     return gateway.http.post("/v1/videos", content=json.dumps({"prompt": "a calm sea", **fields}), headers=JSON)
 
 
-@pytest.mark.parametrize("prompt", [None, ""], ids=repr)
-def test_a_missing_or_empty_prompt_is_missing(gateway: Running, prompt: object) -> None:
-    check_refusal(create(gateway, prompt=prompt), 400, "missing_required_parameter", "prompt", "prompt")
+@pytest.mark.parametrize(("prompt", "said"), [(None, "Missing required parameter"), ("", "The prompt is empty")])
+def test_a_missing_or_empty_prompt_is_missing(gateway: Running, prompt: object, said: str) -> None:
+    answer = create(gateway, prompt=prompt)
+    check_refusal(answer, 400, "missing_required_parameter", "prompt", "prompt")
+    assert answer.json()["error"]["message"].startswith(said)
 
 
 @pytest.mark.parametrize(
