@@ -10,7 +10,7 @@ from app.cli.completion import complete_submission
 from app.cli.connection import check, client, find, read
 from app.cli.offline import offline
 from app.cli.options import AsJson, BaseUrl, identifier
-from app.cli.terminal import dollars, err, fail, load_settings, out, plain, print_json
+from app.cli.terminal import dollars, err, load_settings, out, plain, print_json
 from app.cli.times import to_second
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def resolve(
     if not_charged:
         said.append({"outcome": "not_charged"})
     if len(said) != 1:
-        fail("say one of --accepted UPSTREAM_ID, --charged DOLLARS and --not-charged")
+        raise typer.BadParameter("say one of --accepted UPSTREAM_ID, --charged DOLLARS and --not-charged")
 
     async def work(service: Submissions) -> dict[str, Any]:
         return _object(await service.resolve(submission_id, read_resolution(said[0]), CLI))

@@ -106,7 +106,7 @@ def test_submissions_are_resolved_while_no_gateway_runs(
 @pytest.mark.parametrize("options", [(), ("--not-charged", "--charged", "1")], ids=["none", "two"])
 def test_a_resolution_is_one_word_and_no_more(run: Run, options: tuple[str, ...]) -> None:
     result = run("submissions", "resolve", "sub_1", *options)
-    assert (result.exit_code, "say one of" in result.output) == (1, True)
+    assert (result.exit_code, "say one of" in result.output) == (2, True)
 
 
 def test_what_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
