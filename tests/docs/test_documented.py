@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import urlsplit
 
 import pytest
 from packaging.requirements import Requirement
@@ -17,6 +18,7 @@ from app.domain import catalogue
 from app.domain.errors import ERRORS
 from app.domain.jobs import FAILURES
 from app.domain.requests import RESERVED_METADATA
+from app.providers.fal.addresses import BACKUPS
 
 if TYPE_CHECKING:
     from tests.serving import Running
@@ -52,6 +54,13 @@ def table(page: str, heading: str) -> list[list[str]]:
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return str(Settings.model_fields[name].validation_alias or f"REELGATE_{name.upper()}")
+
+
+def test_every_host_that_is_called_with_a_providers_key_is_listed_for_firewalls() -> None:
+    defaults = [field.default for name, field in Settings.model_fields.items() if name.endswith("_url")]
+    called = {urlsplit(url).hostname for url in (*defaults, *BACKUPS, *BACKUPS.values()) if url}
+    cells = [apis for _, apis, *_ in table("docs/providers.md", "Hosts for a firewall")]
+    assert set(re.findall(r"[\w.-]+\.[a-z]+", " ".join(cells))) == called
 
 
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
