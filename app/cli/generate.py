@@ -111,7 +111,7 @@ def generate(
         fail(f"--no-wait needs a gateway that goes on: start one with `{program()} serve`, or name one with --base-url")
     with connect(settings, running, engine=True, begins=True) as http:
         estimate = order.price(http)
-        _preview(estimate)
+        _preview(estimate, sent=not dry_run)
         if dry_run:
             if as_json:
                 print_json(estimate)
@@ -136,10 +136,11 @@ def _route(*, video: str | None, extend: bool, remix: str | None) -> str:
     return "/v1/videos/extensions" if extend else "/v1/videos/edits" if video else "/v1/videos"
 
 
-def _preview(estimate: dict[str, Any]) -> None:
-    """Say what will be made for how much, and what was not taken as asked."""
+def _preview(estimate: dict[str, Any], *, sent: bool) -> None:
+    """Say what will be made for how much, and what was not taken as asked; if it is `sent`, a refusal says itself."""
     for warning in estimate["warnings"]:
-        note(warning["message"])
+        if not (sent and warning["code"] == "budget_exceeded"):
+            note(warning["message"])
     micros = estimate["total_cost_micros"]
     cost = "for a price that is not known" if micros is None else f"for {dollars(micros / 1e6)}"
     count = f"{estimate['n']} times " if estimate["n"] > 1 else ""

@@ -74,8 +74,12 @@ def plain(text: str) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """Write an amount in dollars; it may be unknown."""
-    return "-" if amount is None else f"${amount:.6f}".rstrip("0").rstrip(".")
+    """Write an amount in dollars, whole or with two decimals at least; it may be unknown."""
+    if amount is None:
+        return "-"
+    whole, _, decimals = f"{amount:.6f}".partition(".")
+    decimals = decimals.rstrip("0")
+    return f"${whole}.{decimals:0<2}" if decimals else f"${whole}"
 
 
 def load_settings(**changes: object) -> CommandSettings:
