@@ -157,8 +157,11 @@ def _refused(answer: httpx.Response, video_id: str | None) -> NoReturn:
     except (ValueError, KeyError, TypeError):
         said = f"{answer.request.url} answered {answer.status_code}, which is not Reelgate's way of refusing"
         fail(said, code="not_a_gateway", status=UNREACHABLE, video_id=video_id)
-    unknown = answer.status_code == 401  # noqa: PLR2004 - HTTP's own number
-    fail(f"{message} ({code}){' Set REELGATE_API_KEY.' if unknown else ''}", error=error, video_id=video_id)
+    hint = ""
+    if answer.status_code == 401:  # noqa: PLR2004 - HTTP's own number
+        shown = "authorization" in answer.request.headers
+        hint = f" {'Correct' if shown else 'Set'} REELGATE_API_KEY."
+    fail(f"{message} ({code}){hint}", error=error, video_id=video_id)
 
 
 def refuse(error: StartupError) -> NoReturn:

@@ -63,6 +63,8 @@ def save(
             continue
         if entry["error"]:
             what = f"output {entry['index']} failed: {entry['error']['message']} ({entry['error']['code']})"
+            if entry["error"]["code"] == "submission_unknown":
+                what += f"; an operator sees it in `{program()} submissions list`"
             err.print(f"[red]{escape(plain(what))}[/red]")
             continue
         path = target.with_stem(f"{target.stem}-{entry['index']}") if several else target

@@ -70,10 +70,10 @@ def test_every_command_says_as_json_that_there_is_no_gateway(run: Run, unused_po
 
 @pytest.mark.parametrize(
     ("key", "code", "hint"),
-    [("", "missing_api_key", True), ("rg_wrong", "invalid_api_key", True), ("MEMBER", "permission_denied", False)],
+    [("", "missing_api_key", "Set"), ("rg_wrong", "invalid_api_key", "Correct"), ("MEMBER", "permission_denied", "")],
 )
 def test_a_refusal_is_said_in_the_gateways_words(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, code: str, *, hint: bool
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, code: str, hint: str
 ) -> None:
     with serve(settings_for(tmp_path / "served", admin_key=ADMIN)) as gateway:
         monkeypatch.setenv("REELGATE_BASE_URL", gateway.url)
@@ -85,7 +85,7 @@ def test_a_refusal_is_said_in_the_gateways_words(
         error = json.loads(result.stdout)["error"]
         assert (error["code"], set(error)) == (code, {"message", "type", "param", "code"})
         assert told(result)[0].startswith(f"error: {error['message']} ({code})")
-        assert ("Set REELGATE_API_KEY." in result.stderr) == hint
+        assert told(result)[0].endswith(f"({code}) {hint} REELGATE_API_KEY." if hint else f"({code})")
 
 
 @contextmanager

@@ -38,12 +38,13 @@ def system(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield made
 
 
-def lose(system: System) -> None:
-    """Have a video fail as its submission's answer is lost."""
+def lose(system: System) -> str:
+    """Have a video fail as its submission's answer is lost; return its id."""
     known = system.arrived("xai")
     video_id = system.create(prompt=PROMPT)
     system.until(lambda: system.arrived("xai") > known)
     assert system.outlast(video_id)["error"]["code"] == "submission_unknown"
+    return video_id
 
 
 def listed(run: Run, *options: str) -> list[dict[str, Any]]:
@@ -75,6 +76,8 @@ def test_submissions_are_listed_shown_and_resolved_through_a_running_gateway(run
     assert system.wait(flagged["video_id"])["status"] == "completed"
     assert told(run("submissions", "list")) == ["nothing is unknown"]
     assert [each["phase"] for each in listed(run, "--all")] == ["accepted"]
+    lost = run("videos", "watch", lose(system), "-o", "lost.mp4")
+    assert (lost.exit_code, "`reelgate submissions list`" in lost.stderr) == (1, True)
     again = run("submissions", "resolve", flagged["id"], "--not-charged")
     assert (again.exit_code, "it was accepted" in again.output) == (1, True)
 
