@@ -268,15 +268,20 @@ def test_an_admin_finds_what_was_made_before_there_were_keys_and_ends_it(
         visit.sign_in(key, "#/videos")
         page = visit.page
         expect(page.get_by_role("link", name="Make the first one")).to_be_visible()
+        with client(early.gateway, key) as http:
+            http.post("/v1/videos", json={"prompt": "the first of the key's own"}).raise_for_status()
+        expect(card(page, "the first of the key's own")).to_be_visible()
         page.get_by_role("link", name="from before there were keys").click()
         expect(page.get_by_label("Key")).to_have_value("open")
+        expect(page.get_by_role("link", name="from before there were keys")).to_be_hidden()
         card(page, "made early").get_by_role("link").click()
         page.get_by_role("button", name="Cancel").click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel video").click()
         expect(page.locator("[data-status] > .row .status")).to_have_text("Cancelled")
         page.get_by_role("button", name="Delete").click()
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        expect(page.get_by_text("No videos yet.")).to_be_visible()
+        expect(card(page, "the first of the key's own")).to_be_visible()
+        expect(page.get_by_role("link", name="from before there were keys")).to_have_count(0)
         visit.end()
 
 

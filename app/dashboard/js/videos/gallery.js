@@ -16,6 +16,7 @@ export function galleryView(where, signal) {
   const cards = new Map();
   const heard = new Map(); // when which video was last told of: what was asked for before is older
   const grid = h("ul", { class: "gallery", "aria-label": "Videos" });
+  const early = h("p", { class: "muted" });
   const told = h("div", { class: "muted", role: "status" }, "Loading …");
   const more = h("button", { type: "button", hidden: true, onclick: () => loadMore() }, "Show more");
   let names = new Map();
@@ -24,7 +25,6 @@ export function galleryView(where, signal) {
   let last = null;
   let time = 0;
   let looking = null;
-  let early = null;
 
   const narrowed = () => Object.entries(filters).some(([name, value]) => value && name !== "key_id");
 
@@ -49,10 +49,7 @@ export function galleryView(where, signal) {
     if (cards.size) return replace(told);
     if (narrowed()) return replace(told, "No video fits these filters. ", h("button", { type: "button", onclick: form.clear }, "Clear them"));
     if (filters.key_id) return replace(told, "No videos here yet.");
-    const hint = h("span");
-    replace(told, "No videos yet. ", mayWrite() ? h("a", { href: "#/playground" }, "Make the first one") : null, hint);
-    early ??= earlyVideos(signal).catch(() => null);
-    early.then((place) => place && replace(hint, " There are some ", h("a", { href: place }, "from before there were keys"), "."));
+    replace(told, "No videos yet. ", mayWrite() ? h("a", { href: "#/playground" }, "Make the first one") : null);
   }
 
   // Show videos: known ones as they are now, new ones where their time puts them; `newest` before others of that second.
@@ -126,6 +123,7 @@ export function galleryView(where, signal) {
 
   async function filter(values) {
     filters = values;
+    early.hidden = Boolean(values.key_id);
     note(`videos${query(values)}`);
     cards.clear();
     replace(grid);
@@ -137,7 +135,11 @@ export function galleryView(where, signal) {
   }
 
   const form = filterForm(where.query, filter);
+  early.hidden = Boolean(filters.key_id);
+  earlyVideos(signal)
+    .then((place) => place && replace(early, "There are videos ", h("a", { href: place }, "from before there were keys"), ", too."))
+    .catch(() => {}); // Key leads there as well
   loadMore();
   const follow = keepLive({ signal, keyId: filters.key_id ?? "", onReady: look, onVideo: hear, onDeleted: remove });
-  return h("div", { class: "page" }, h("h1", {}, "Videos"), form.element, told, grid, h("div", { class: "row centre" }, more));
+  return h("div", { class: "page" }, h("h1", {}, "Videos"), form.element, early, told, grid, h("div", { class: "row centre" }, more));
 }
