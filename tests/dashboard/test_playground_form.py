@@ -77,3 +77,33 @@ def test_a_refusal_is_said_once_and_goes_with_the_next_change(
     expect(page.get_by_label("Price and warnings")).to_contain_text("Free")
     expect(refusals).to_have_count(0)
     visit.forgive(400)
+
+
+def test_a_remix_says_so_keeps_what_was_made_and_can_be_left(open_page: Callable[..., Visit], guarded: Running) -> None:
+    source = guarded.finished(prompt="before", seconds=2, resolution="480p")["id"]
+    visit = open_page()
+    visit.sign_in(place="#/playground")
+    page = visit.page
+    visit.describe("made in between")
+    expect(visit.make()).to_contain_text("Completed", timeout=60_000)
+    page.goto(f"/#/playground?from={source}&as=remix")
+    note = page.get_by_role("note")
+    expect(note).to_contain_text(f"Remix of {source}")
+    made = page.get_by_role("region", name="Results").get_by_role("article")
+    expect(made).to_contain_text(["made in between"])
+    code, results = page.get_by_role("region", name="This request"), page.get_by_role("region", name="Results")
+    assert code.bounding_box()["y"] < results.bounding_box()["y"]  # type: ignore[index]
+    page.get_by_label("Prompt").fill("remixed")
+    expect(visit.make()).to_contain_text("Completed", timeout=60_000)
+    expect(made).to_contain_text(["remixed", "made in between"])
+    note.get_by_role("button", name="Begin anew").click()
+    expect(note).to_be_hidden()
+    expect(page.get_by_role("radio", name="Text", exact=True)).to_be_checked()
+    expect(page.locator("#code")).not_to_contain_text(source)
+    page.get_by_role("link", name="Videos", exact=True).click()
+    page.get_by_role("button", name="Sign out").click()
+    visit.page.get_by_label("API key").fill(make(guarded.http)["key"])
+    visit.page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Playground", exact=True).click()
+    expect(page.get_by_text("What you make appears here")).to_be_visible()
+    expect(made).to_have_count(0)

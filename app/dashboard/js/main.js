@@ -6,7 +6,9 @@ import { h, replace } from "./dom.js";
 import { healthView } from "./health/view.js";
 import { keysView } from "./keys/room.js";
 import { loginView } from "./login.js";
+import { forgetModels } from "./models.js";
 import { toast } from "./notify.js";
+import { forgetResults } from "./playground/results.js";
 import { playgroundView } from "./playground/view.js";
 import { place } from "./router.js";
 import { load, session, signOut } from "./session.js";
@@ -40,6 +42,8 @@ function show({ focus = true } = {}) {
   who.textContent = session.signedIn && !session.open ? session.name : "";
   who.title = who.textContent; // there may be no room for all of it
   if (!session.signedIn) {
+    forgetModels(); // the next may be somebody else
+    forgetResults();
     document.title = "Sign in · Reelgate";
     replace(view, loginView(() => show()));
     document.getElementById("api-key").focus();

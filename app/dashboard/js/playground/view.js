@@ -8,6 +8,7 @@ import { mayWrite } from "../session.js";
 import { codePanel } from "./codepanel.js";
 import { estimatePanel } from "./estimate.js";
 import { fields, fitting } from "./form.js";
+import { remixNote } from "./remix.js";
 import { missing, toRequest } from "./request.js";
 import { resultList } from "./results.js";
 import { begin } from "./start.js";
@@ -32,12 +33,13 @@ async function fill(body, where, signal) {
   const form = h(
     "form",
     { class: "card form", "aria-label": "What to make", novalidate: true, onsubmit: (event) => submit(event) },
+    remixNote(state),
     fields(state, models, choose),
     estimate,
     problem,
     h("div", { class: "row end" }, mayWrite() ? null : h("span", { class: "hint" }, "This key may only read."), button),
   );
-  replace(body, h("div", { class: "columns" }, form, h("div", { class: "side" }, results.element, codePanel(state))));
+  replace(body, h("div", { class: "columns" }, form, h("div", { class: "side" }, codePanel(state), results.element)));
   state.listen(() => (problem.textContent = ""));
 
   async function choose(id) {
