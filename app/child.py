@@ -44,7 +44,12 @@ class Work(Protocol):
 
 
 def main(work: Work) -> None:
-    """Be the child: read the request, do the work, answer. Raise ChildError inside `work` to refuse."""
+    """Be the child: read the request, do the work, answer, end. Raise ChildError inside `work` to refuse."""
+    _answer(work)
+    os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
+
+
+def _answer(work: Work) -> None:
     os.nice(_NICENESS)
     # What a codec prints goes to stderr, or it would be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
@@ -56,7 +61,6 @@ def main(work: Work) -> None:
         tell({"result": work(request, tell)})
     except ChildError as error:
         tell({"error": {"code": error.code, "message": error.message}})
-    os._exit(0)  # skips the interpreter's teardown: codecs have nothing left to flush
 
 
 def serve(works: Mapping[str, Work], rehearse: Callable[[], object] = lambda: None) -> None:
@@ -94,7 +98,8 @@ def _be_forked(connection: int, works: Mapping[str, Work], rehearse: Callable[[]
         os.close(connection)
         _tell(sys.stdout, {"pid": os.getpid()})
         if module := sys.stdin.readline().strip():  # else it was made ahead, and is not needed
-            main(works[module])
+            _answer(works[module])
+            socket.socket(fileno=sys.stdin.fileno()).shutdown(socket.SHUT_WR)  # its memory takes a while to go
         os._exit(0)
     finally:
         if failure := sys.exception():

@@ -96,7 +96,7 @@ class _Process:
 
 @dataclass(frozen=True)
 class _Fork:
-    """A child of a fork server. Its socket closes when it is gone."""
+    """A child of a fork server. Its socket closes when it has said its last word, or is gone."""
 
     stdin: asyncio.StreamWriter
     stdout: asyncio.StreamReader

@@ -13,6 +13,7 @@ import structlog
 
 from app.db import submissions
 from app.domain.errors import GatewayError
+from app.domain.jobs import State
 from app.providers.base import TakesCallbacks
 from app.providers.errors import ProviderError, Rejected
 
@@ -56,7 +57,7 @@ class Callbacks:
             operation = provider.adopt(upstream_id, found.endpoint)
             return await submissions.accept(session, submission_id, operation, self.clock(), ended=True)
 
-        moved = await self.database.write(work, news="work")
+        moved = await self.database.write(work, news=State.RUNNING)  # whatever else it means is found in time
         if moved is None:
             raise GatewayError("not_found", "No such callback.")
         log.info("callback", provider=provider_name, submission=submission_id, upstream_id=upstream_id, effect=moved)

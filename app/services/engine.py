@@ -69,15 +69,16 @@ class Engine:
         self._owner = f"engine-{secrets.token_hex(4)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._store = output_lane("store", frozenset({State.STORING}), 4, Storing(context, self._forks).keep)
+        late, keep = lanes.LATE_SECONDS, Storing(context, self._forks).keep
+        self._store = output_lane("store", frozenset({State.STORING}), 4, keep, late=late)
         self._lanes = (
             output_lane(
                 "submit", frozenset({State.QUEUED, State.SUBMITTING}), 32, self._submit, rest=0.01, shared=True
             ),
             output_lane("poll", frozenset({State.RUNNING}), 64, self._poll, rest=0.02),
             self._store,
-            output_lane("draw", frozenset({State.COMPLETED}), 16, self._ending.clean_up),
-            output_lane("cleanup", frozenset({State.FAILED}), 16, self._ending.clean_up),
+            output_lane("draw", frozenset({State.COMPLETED}), 16, self._ending.clean_up, late=late),
+            output_lane("cleanup", frozenset({State.FAILED}), 16, self._ending.clean_up, late=late),
             delivery_lane(Delivering(context), 4 * PER_OWNER),
         )
 
@@ -140,6 +141,7 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if wait is None else max(0.0, wait - lane.rest)):
                     await lane.wake.wait()
+            await asyncio.sleep(lane.late)
 
     async def _claim(self, lane: Lane) -> float | None:
         """Start the due work there is room for; return how long to wait for more (None: until woken)."""

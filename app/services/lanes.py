@@ -42,6 +42,7 @@ class Work(Claimed, Protocol):
         """Say in the log which one it is."""
 
 
+LATE_SECONDS = 0.02  # see Lane
 _QUEUES: tuple[Leases, ...] = (outputs.LEASES, deliveries.LEASES)
 
 
@@ -49,7 +50,8 @@ _QUEUES: tuple[Leases, ...] = (outputs.LEASES, deliveries.LEASES)
 class Lane:
     """One kind of work: which rows, how many at once, and what to do with each.
 
-    It `rest`s for so many seconds between two looks for work, so that one claim takes all that came meanwhile.
+    It `rest`s for so many seconds between two looks for work, so that one claim takes all that came meanwhile. Nobody
+    waits for the work of one that is `late`: it looks so many seconds after it was woken, when those are served who do.
     Of a `shared` one no owner gets more slots than it leaves free: alone it has half of them, beside another a third.
     """
 
@@ -62,6 +64,7 @@ class Lane:
     after: frozenset[State]  # an output that comes into one of these may be due here
     rest: float = 0.0
     shared: bool = False
+    late: float = 0.0
     busy: dict[asyncio.Task[None], Work] = field(default_factory=dict)  # a step under way and its row
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -84,17 +87,17 @@ def output_lane(
     *,
     rest: float = 0.0,
     shared: bool = False,
+    late: float = 0.0,
 ) -> Lane:
     """Make a lane of outputs in these states; of those that have ended, it takes what waits for cleanup."""
     due, take = partial(_next_due, states), partial(_claim, states)
-    return Lane(name, outputs.LEASES, due, take, slots, step, states, rest, shared)
+    return Lane(name, outputs.LEASES, due, take, slots, step, states, rest, shared, late)
 
 
 def delivery_lane(delivering: Delivering, slots: int) -> Lane:
     """Make the lane of webhooks."""
-    return Lane(
-        "deliver", deliveries.LEASES, deliveries.next_due, delivering.claim, slots, delivering.deliver, TERMINAL
-    )
+    take, step = delivering.claim, delivering.deliver
+    return Lane("deliver", deliveries.LEASES, deliveries.next_due, take, slots, step, TERMINAL, late=LATE_SECONDS)
 
 
 async def _next_due(states: frozenset[State], session: AsyncSession, claim: Claim) -> float | None:

@@ -49,7 +49,7 @@ class Door:
         self._callbacks = Callbacks(bench.database, bench.context.providers, bench.clock)
         self._database = bench.database
         self._heard: set[str] = set()
-        bench.database.listen("work", self._wake)
+        bench.database.listen(State.RUNNING, self._wake)
         bench.database.listen_to_videos(self._heard.add)
 
     def _wake(self) -> None:
