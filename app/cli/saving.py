@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import httpx
 
 _SLUG = re.compile(r"[^a-z0-9]+")
+_UMASK = os.umask(0)  # the user's own; a gateway that this process runs has a stricter one
+os.umask(_UMASK)
 _SUFFIXES = {"video": ".mp4", "thumbnail": ".webp", "spritesheet": ".jpg"}
 
 
@@ -100,6 +103,7 @@ def _write(http: httpx.Client, video_id: str, query: dict[str, Any], path: Path)
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
         size = part.stat().st_size
+        part.chmod(0o666 & ~_UMASK)
         part.replace(path)
     except httpx.TransportError as error:
         raise AwayError(str(error) or type(error).__name__) from error

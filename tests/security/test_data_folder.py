@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,13 @@ def test_a_command_that_makes_the_folder_makes_it_for_nobody_else_and_leaves_the
     assert not for_others(tmp_path / "data")
     (tmp_path / "mine").touch()
     assert stat.S_IMODE((tmp_path / "mine").stat().st_mode) == 0o644
+
+
+def test_what_generate_saves_is_as_other_files_of_its_user(tmp_path: Path) -> None:
+    command = (sys.executable, "-P", "-m", "app", "generate", "a boat", "--seconds", "1", "--output", "boat.mp4")
+    subprocess.run(command, cwd=tmp_path, umask=0o022, check=True, capture_output=True, timeout=300)
+    assert stat.S_IMODE((tmp_path / "boat.mp4").stat().st_mode) == 0o644
+    assert not for_others(tmp_path / "data")
 
 
 def test_doctor_warns_of_a_folder_that_others_may_read_until_its_command_was_run(run: Run, tmp_path: Path) -> None:
