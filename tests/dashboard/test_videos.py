@@ -183,8 +183,8 @@ def test_many_videos_move_at_once_by_one_stream(server: Waits, open_page: Callab
     many = card(page, "of many,")
     expect(many).to_have_count(6)
     server.fake.clock.advance(LONG / 2)
-    half = "() => [...document.querySelectorAll('.gallery progress')].filter(({ value }) => value >= 50).length === 6"
-    page.wait_for_function(half)  # and some percent more, where making six takes long
+    half = "all => all.filter(({ value }) => value >= 50).length"  # some percent more, where making six takes long
+    until(lambda: many.locator("progress").evaluate_all(half) == 6)
     server.end_all()
     expect(many.locator("img")).to_have_count(6)
     expect(many.filter(has_text="Completed")).to_have_count(6)
@@ -238,15 +238,15 @@ def test_an_admin_looks_at_the_videos_of_other_keys_and_does_nothing_with_them(
         visit = open_page()
         visit.sign_in(place="#/videos")
         page = visit.page
-        expect(page.get_by_label("Key")).to_have_value("")
+        expect(page.get_by_label("Key", exact=True)).to_have_value("")
         expect(card(page, body["prompt"])).to_have_count(0)
-        page.get_by_label("Key").select_option(label="All keys")
+        page.get_by_label("Key", exact=True).select_option(label="All keys")
         expect(card(page, body["prompt"])).to_contain_text("<i>the night shift</i>")
-        page.get_by_label("Key").select_option(label="<i>the night shift</i>")
+        page.get_by_label("Key", exact=True).select_option(label="<i>the night shift</i>")
         expect(page.locator(".gallery .prompt")).to_have_count(1)
         expect(card(page, body["prompt"])).to_contain_text("In progress")
         card(page, body["prompt"]).get_by_role("link").click()
-        expect(page.get_by_label("Key")).to_have_count(0)  # the gallery has gone, which names the key as well
+        expect(page.get_by_label("Key", exact=True)).to_have_count(0)  # the gallery has gone, which names the key as well
         expect(page.get_by_text("<i>the night shift</i>")).to_be_visible()
         expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
         holder.post(f"/v1/videos/{video_id}/cancel")
@@ -254,7 +254,7 @@ def test_an_admin_looks_at_the_videos_of_other_keys_and_does_nothing_with_them(
     expect(page.get_by_role("link", name="Prompt again")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
     visit.page.go_back()
-    expect(page.get_by_label("Key")).to_have_value(other["id"])
+    expect(page.get_by_label("Key", exact=True)).to_have_value(other["id"])
     expect(card(page, body["prompt"])).to_contain_text("Cancelled")
 
 
@@ -272,7 +272,7 @@ def test_an_admin_finds_what_was_made_before_there_were_keys_and_ends_it(
             http.post("/v1/videos", json={"prompt": "the first of the key's own"}).raise_for_status()
         expect(card(page, "the first of the key's own")).to_be_visible()
         page.get_by_role("link", name="from before there were keys").click()
-        expect(page.get_by_label("Key")).to_have_value("open")
+        expect(page.get_by_label("Key", exact=True)).to_have_value("open")
         expect(page.get_by_role("link", name="from before there were keys")).to_be_hidden()
         card(page, "made early").get_by_role("link").click()
         page.get_by_role("button", name="Cancel").click()
@@ -290,7 +290,7 @@ def test_who_is_no_admin_is_offered_no_other_keys(server: Waits, open_page: Call
     visit = open_page()
     visit.sign_in(key, "#/videos")
     expect(visit.page.get_by_text("No videos yet.")).to_be_visible()
-    expect(visit.page.get_by_label("Key")).to_have_count(0)
+    expect(visit.page.get_by_label("Key", exact=True)).to_have_count(0)
     visit.page.get_by_role("link", name="Make the first one").click()
     expect(visit.page.get_by_role("button", name="Make video")).to_be_visible()
 
