@@ -246,7 +246,7 @@ def test_an_admin_looks_at_the_videos_of_other_keys_and_does_nothing_with_them(
         expect(page.locator(".gallery .prompt")).to_have_count(1)
         expect(card(page, body["prompt"])).to_contain_text("In progress")
         card(page, body["prompt"]).get_by_role("link").click()
-        expect(page.get_by_label("Key", exact=True)).to_have_count(0)  # the gallery has gone, which names the key as well
+        expect(page.get_by_label("Key", exact=True)).to_have_count(0)  # the gallery, which names the key, has gone
         expect(page.get_by_text("<i>the night shift</i>")).to_be_visible()
         expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
         holder.post(f"/v1/videos/{video_id}/cancel")
