@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
@@ -54,14 +55,21 @@ def film(tmp_path: Path) -> Film:
         black_until: int = 0,
     ) -> Path:
         target = tmp_path / name
-        with av.open(str(target), "w", options=options or {}) as container:
-            # Both tracks exist before the first packet is written: that is when the header is.
-            pictures = _picture_track(container, codec, size) if codec else None
-            sounds = _sound_track(container) if sound else None
-            if pictures:
-                _add_pictures(container, pictures, frames, black_until)
-            if sounds:
-                _add_sound(container, sounds, sound)
+
+        def write() -> None:
+            with av.open(str(target), "w", options=options or {}) as container:
+                # Both tracks exist before the first packet is written: that is when the header is.
+                pictures = _picture_track(container, codec, size) if codec else None
+                sounds = _sound_track(container) if sound else None
+                if pictures:
+                    _add_pictures(container, pictures, frames, black_until)
+                if sounds:
+                    _add_sound(container, sounds, sound)
+
+        # SVT-AV1 makes the thread that calls it a real-time one where it may (root), before which every other process
+        # waits, and so whatever that thread starts: it is one that ends here.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(write).result()
         return target
 
     return make

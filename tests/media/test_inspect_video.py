@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ async def test_the_bytes_decide_the_type_and_the_name_does_not(
     assert facts.duration == pytest.approx(2, abs=0.002)
     assert not facts.has_audio
     assert facts.size_bytes == len((tmp_path / "picture.png").read_bytes())
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER, "this process is a real-time one now"
 
 
 @pytest.mark.parametrize(
